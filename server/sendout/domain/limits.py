@@ -1,0 +1,16 @@
+"""Every limit of the contract, once. Field comments in the protos state the same numbers (a test holds them equal)."""
+
+MAX_RECIPIENTS = 10_000
+MAX_STREAM_RECIPIENTS = 1_000_000
+MAX_REQUEST_ID = 128
+MAX_TEXT = 4_000
+MAX_LABEL = 100
+MAX_LABELS = 20
+MAX_LABEL_KEY = 63
+MAX_LABEL_VALUE = 255
+MAX_SEGMENTS = 10
+MAX_PAGE_SIZE = 1_000
+DEFAULT_PAGE_SIZE = 50
+MAX_RECENT_MESSAGES = 1_000
+DEFAULT_VALIDITY_S = 72 * 3600
+MAX_SCHEDULE_AHEAD_S = 90 * 86_400

@@ -1,0 +1,1 @@
+"""One use case per file: what the RPCs do, without knowing of the wire."""

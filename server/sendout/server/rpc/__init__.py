@@ -1,0 +1,1 @@
+"""The wire: each method parses, calls one command and converts its answer. No SQL, no Redis, no carrier names."""

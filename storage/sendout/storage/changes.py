@@ -1,0 +1,380 @@
+"""State changes of messages, and everything that must change with them in the same transaction.
+
+Every change of a message's state goes through here: the row, the notification's counts, the tally deltas, the usage,
+the events and, last of all, the event head. So what is counted and told is true at every commit.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, SmallInteger, String, Uuid, bindparam, case, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, PROVES_SENT, ReasonCode, State
+from sendout.storage.rows import rows_parameters, rows_table
+from sendout.storage.tables import event, event_head, message, notification, progress, tally_delta, usage
+
+MAX_RUN = 512
+"""Messages in one event row at the most, but for the accept event: bounds the search for one message's events."""
+
+QUARTER_HOUR_US = 900 * 1_000_000
+
+_ALLOWED_CODES = [current * 16 + following for current, following in ALLOWED_PAIRS]
+_COLUMNS = {
+    "notification_id": Uuid(),
+    "index": Integer(),
+    "state": SmallInteger(),
+    "reason": String(),
+    "owner": Integer(),
+    "attempt": SmallInteger(),
+    "due_time": BigInteger(),
+    "refusal": SmallInteger(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One wanted change. With `owner`, only where that try (owner and attempt) is still the message's last."""
+
+    notification_id: uuid.UUID
+    index: int
+    state: State
+    reason: ReasonCode = ReasonCode.NONE
+    owner: int = 0
+    attempt: int = 0
+    due_time: int | None = None
+    refusal: int = 0  # 1 where the try counts against the retry limit
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One change that was made."""
+
+    notification_id: uuid.UUID
+    index: int
+    previous: State
+    state: State
+    reason: str
+    segments: int
+    attempt: int
+    first_sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What never changes about a notification and is needed to count its messages."""
+
+    topic_id: str
+    contact_point_id: str
+    create_time: int
+    urgent: bool
+    carrier: str
+    trace_id: str
+    span_id: str
+
+    @property
+    def bucket(self) -> int:
+        return self.create_time - self.create_time % QUARTER_HOUR_US
+
+
+class FactsCache:
+    """Facts by notification id, kept for the last few thousand notifications of this process."""
+
+    def __init__(self, size: int = 4096) -> None:
+        self._size = size
+        self._facts: dict[uuid.UUID, Facts] = {}
+
+    async def load(self, connection: AsyncConnection, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Facts]:
+        """Facts of these notifications; those that do not exist are left out."""
+        wanted = set(ids)
+        missing = [identifier for identifier in wanted if identifier not in self._facts]
+        if missing:
+            found = await connection.execute(_FACTS, {"ids": missing})
+            self._facts.update((row.id, Facts(*row[1:])) for row in found)
+            while len(self._facts) > self._size:
+                self._facts.pop(next(iter(self._facts)))
+        return {identifier: self._facts[identifier] for identifier in wanted if identifier in self._facts}
+
+
+_FACTS = select(
+    notification.c.id,
+    notification.c.topic_id,
+    notification.c.contact_point_id,
+    notification.c.create_time,
+    notification.c.urgent,
+    notification.c.carrier,
+    notification.c.trace_id,
+    notification.c.span_id,
+).where(notification.c.id.in_(bindparam("ids", expanding=True)))
+
+RETURNING = (
+    message.c.notification_id,
+    message.c.index,
+    message.c.previous,
+    message.c.state,
+    message.c.reason,
+    message.c.segments,
+    message.c.attempt,
+    message.c.sent_time,
+)
+
+
+async def apply(
+    connection: AsyncConnection, facts: FactsCache, changes: Sequence[Change], now_us: int
+) -> list[Changed]:
+    """Make those changes that the transition table allows and book them; answers with the ones made.
+
+    A message must not stand twice in `changes`.
+    """
+    if not changes:
+        return []
+    ordered = sorted(changes, key=lambda change: (change.notification_id.int, change.index))
+    rows = [
+        (c.notification_id, c.index, int(c.state), c.reason.value, c.owner, c.attempt, c.due_time, c.refusal)
+        for c in ordered
+    ]
+    parameters = rows_parameters(connection, "wanted", _COLUMNS, rows) | {"now": now_us}
+    changed = [_changed(row, now_us) for row in await connection.execute(_apply_statement(connection), parameters)]
+    await book(connection, facts, changed, now_us)
+    return changed
+
+
+def _apply_statement(connection: AsyncConnection) -> Any:
+    wanted = rows_table(connection, "wanted", _COLUMNS)
+    now = bindparam("now", type_=BigInteger)
+    any_try = wanted.c.owner == 0
+    this_try = (message.c.owner == wanted.c.owner) & (message.c.attempt == wanted.c.attempt)
+    return (
+        update(message)
+        .where(
+            message.c.notification_id == wanted.c.notification_id,
+            message.c.index == wanted.c.index,
+            or_(any_try, this_try),
+            (message.c.state * 16 + wanted.c.state).in_(_ALLOWED_CODES),
+        )
+        .values(
+            previous=message.c.state,
+            state=wanted.c.state,
+            reason=wanted.c.reason,
+            due_time=wanted.c.due_time,
+            refusals=message.c.refusals + wanted.c.refusal,
+            sent_time=case(
+                (wanted.c.state.in_([*map(int, PROVES_SENT)]), func.coalesce(message.c.sent_time, now)),
+                else_=message.c.sent_time,
+            ),
+            final_time=case((wanted.c.state.in_([*map(int, FINAL)]), now), else_=None),
+        )
+        .returning(*RETURNING)
+    )
+
+
+def _changed(row: Any, now_us: int) -> Changed:
+    state, previous = State(row.state), State(row.previous)
+    # A message that was UNKNOWN may have been counted as sent before; its sent_time is then an earlier one.
+    unsent_before = previous < State.SENT or (previous is State.UNKNOWN and row.sent_time == now_us)
+    return Changed(
+        row.notification_id,
+        row.index,
+        previous,
+        state,
+        row.reason,
+        row.segments,
+        row.attempt,
+        state in PROVES_SENT and unsent_before,
+    )
+
+
+async def change_range(
+    connection: AsyncConnection,
+    facts: FactsCache,
+    notification_id: uuid.UUID,
+    first: int,
+    last: int,
+    *,
+    from_states: Iterable[State],
+    state: State,
+    reason: ReasonCode,
+    now_us: int,
+) -> list[Changed]:
+    """Change every message of first..last (inclusive) that is in one of `from_states`, and book it."""
+    statement = (
+        update(message)
+        .where(
+            message.c.notification_id == notification_id,
+            message.c.index.between(first, last),
+            message.c.state.in_([*map(int, from_states)]),
+        )
+        .values(
+            previous=message.c.state,
+            state=int(state),
+            reason=reason.value,
+            due_time=None,
+            final_time=now_us if state in FINAL else None,
+        )
+        .returning(*RETURNING)
+    )
+    changed = [_changed(row, now_us) for row in await connection.execute(statement)]
+    await book(connection, facts, changed, now_us)
+    return changed
+
+
+async def book(connection: AsyncConnection, facts: FactsCache, changed: Sequence[Changed], now_us: int) -> None:
+    """Write what follows from changes of state: progress, tally deltas, usage, events, head. Call once, at the end."""
+    if not changed:
+        return
+    known = await facts.load(connection, (change.notification_id for change in changed))
+    await _book_progress(connection, changed, now_us)
+    await _book_tallies(connection, known, changed)
+    await _book_usage(connection, known, changed, now_us)
+    await append_events(connection, _runs(changed, now_us))
+
+
+async def _book_progress(connection: AsyncConnection, changed: Sequence[Changed], now_us: int) -> None:
+    deltas: defaultdict[uuid.UUID, Counter[str]] = defaultdict(Counter)
+    for change in changed:
+        counts = deltas[change.notification_id]
+        counts[change.previous.name.lower()] -= 1
+        counts[change.state.name.lower()] += 1
+    for identifier in sorted(deltas, key=lambda identifier: identifier.int):
+        await add_progress(connection, identifier, deltas[identifier], now_us)
+
+
+async def add_progress(
+    connection: AsyncConnection, notification_id: uuid.UUID, deltas: Counter[str], now_us: int
+) -> None:
+    """Add to the counts of one notification and mark it done once nothing of it is open."""
+    values: dict[str, Any] = {name: progress.c[name] + n for name, n in deltas.items() if n}
+    still_open = sum(
+        (values.get(name, progress.c[name]) for name in ("held", "queued", "sending", "unconfirmed", "sent")), 0
+    )
+    await connection.execute(
+        update(progress)
+        .where(progress.c.notification_id == notification_id)
+        .values(**values, update_time=now_us, done=(still_open == 0))
+    )
+
+
+async def _book_tallies(
+    connection: AsyncConnection, known: dict[uuid.UUID, Facts], changed: Sequence[Changed]
+) -> None:
+    deltas: defaultdict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
+    for change in changed:
+        of = known[change.notification_id]
+        counts = deltas[of.topic_id, of.contact_point_id, of.bucket]
+        if change.first_sent:
+            counts["sent"] += 1
+            counts["segments"] += change.segments
+        if change.state in COUNTED_AS:
+            counts[COUNTED_AS[change.state]] += 1
+    for (topic_id, contact_point_id, bucket), counts in deltas.items():
+        if counts:
+            await add_tally(connection, topic_id, contact_point_id, bucket, counts)
+
+
+async def add_tally(
+    connection: AsyncConnection, topic_id: str, contact_point_id: str, bucket: int, counts: Counter[str]
+) -> None:
+    """Write one delta row; a reader adds it to the tally until a sweeper folds it in."""
+    await connection.execute(
+        insert(tally_delta).values(topic_id=topic_id, contact_point_id=contact_point_id, bucket=bucket, **counts)
+    )
+
+
+_USAGE_COLUMNS = {
+    "notification_id": Uuid(),
+    "index": Integer(),
+    "contact_point_id": String(),
+    "topic_id": String(),
+    "segments": SmallInteger(),
+    "time": BigInteger(),
+}
+
+
+async def _book_usage(
+    connection: AsyncConnection, known: dict[uuid.UUID, Facts], changed: Sequence[Changed], now_us: int
+) -> None:
+    rows = [
+        (c.notification_id, c.index, of.contact_point_id, of.topic_id, c.segments, now_us)
+        for c in changed
+        if c.first_sent
+        for of in (known[c.notification_id],)
+    ]
+    if rows:
+        table = rows_table(connection, "used", _USAGE_COLUMNS)
+        statement = insert(usage).from_select([*_USAGE_COLUMNS], select(*(table.c[name] for name in _USAGE_COLUMNS)))
+        await connection.execute(statement, rows_parameters(connection, "used", _USAGE_COLUMNS, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring messages of one notification that changed alike: one event row."""
+
+    notification_id: uuid.UUID
+    first: int
+    last: int
+    from_state: int
+    state: int
+    reason: str
+    attempt: int
+    time: int
+
+
+def _runs(changed: Sequence[Changed], now_us: int) -> list[Run]:
+    ordered = sorted(changed, key=lambda c: (c.notification_id.int, c.previous, c.state, c.reason, c.attempt, c.index))
+    runs: list[Run] = []
+    for change in ordered:
+        alike = (int(change.previous), int(change.state), change.reason, change.attempt, now_us)
+        if runs:
+            last = runs[-1]
+            joins = (
+                last.notification_id == change.notification_id
+                and last.last + 1 == change.index
+                and change.index - last.first < MAX_RUN
+                and (last.from_state, last.state, last.reason, last.attempt, last.time) == alike
+            )
+            if joins:
+                runs[-1] = Run(last.notification_id, last.first, change.index, *alike)
+                continue
+        runs.append(Run(change.notification_id, change.index, change.index, *alike))
+    return runs
+
+
+_EVENT_COLUMNS = {
+    "position": BigInteger(),
+    "notification_id": Uuid(),
+    "first": Integer(),
+    "last": Integer(),
+    "from_state": SmallInteger(),
+    "state": SmallInteger(),
+    "reason": String(),
+    "attempt": SmallInteger(),
+    "time": BigInteger(),
+}
+
+
+async def append_events(connection: AsyncConnection, runs: Sequence[Run]) -> None:
+    """Give the runs the next positions. Must be the last write of the transaction: it holds the head row."""
+    if not runs:
+        return
+    head = await connection.execute(_ADVANCE_HEAD, {"count": len(runs)})
+    start = head.scalar_one() - len(runs) + 1
+    rows = [
+        (start + offset, r.notification_id, r.first, r.last, r.from_state, r.state, r.reason, r.attempt, r.time)
+        for offset, r in enumerate(runs)
+    ]
+    table = rows_table(connection, "told", _EVENT_COLUMNS)
+    statement = insert(event).from_select([*_EVENT_COLUMNS], select(*(table.c[name] for name in _EVENT_COLUMNS)))
+    await connection.execute(statement, rows_parameters(connection, "told", _EVENT_COLUMNS, rows))
+
+
+_ADVANCE_HEAD = (
+    update(event_head)
+    .where(event_head.c.id == 1)
+    .values(position=event_head.c.position + bindparam("count", type_=BigInteger))
+    .returning(event_head.c.position)
+)

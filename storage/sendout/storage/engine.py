@@ -1,0 +1,121 @@
+"""One engine per process, PostgreSQL or SQLite, with the same promises: durable commits, READ COMMITTED or stronger.
+
+Source of the settings: reliability.md section 6 and I5 rule 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sendout.domain.errors import Reason, SendoutError
+
+_POSTGRES_SETTINGS = {
+    "jit": "off",
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    # A writer frozen while it holds the event head row stalls all others for this long and no longer.
+    "idle_in_transaction_session_timeout": "1s",
+    "application_name": "sendout",
+}
+
+
+class Database:
+    """The engine and the two ways to use it: `read()` and `write()`."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        parsed = make_url(url)
+        self.is_postgres = parsed.get_backend_name() == "postgresql"
+        # hide_parameters: numbers and texts must not get into exceptions and logs.
+        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 0, "pool_timeout": 5}
+        if self.is_postgres:
+            options |= {"connect_args": {"server_settings": _POSTGRES_SETTINGS, "timeout": 5}, "pool_pre_ping": False}
+        else:
+            options |= {"connect_args": {"timeout": 10}, "pool_size": min(pool_size, 4)}
+        self.engine: AsyncEngine = create_async_engine(url, **options)
+        if not self.is_postgres:
+            _prepare_sqlite(self.engine)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read from; nothing is committed."""
+        async with _translated(), self.engine.connect() as connection:
+            yield connection
+            await connection.rollback()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction, committed at the end of the block and rolled back when the block raises.
+
+        On SQLite it is BEGIN IMMEDIATE: writers wait for one another at the start, so none fails half-way.
+        """
+        async with _translated(), self.engine.connect() as connection:
+            if not self.is_postgres:
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                await connection.rollback()
+                raise
+            await connection.commit()
+
+    async def check_durable(self) -> None:
+        """Raise where the server may lose what it confirmed (`fsync`, `synchronous_commit`, `full_page_writes`)."""
+        if not self.is_postgres:
+            return
+        async with self.read() as connection:
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                value = (await connection.execute(text(f"SHOW {name}"))).scalar_one()
+                if value == "off":
+                    raise RuntimeError(
+                        f"PostgreSQL runs with {name}=off, so it may lose accepted notifications. "
+                        "Turn it on, or set SENDOUT_ACCEPT_LOSS=true if that is what you want."
+                    )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+            "cache_size=-65536",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """A database that is away becomes STORAGE_UNAVAILABLE; driver text goes no further."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise _unavailable() from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unavailable() from error
+        raise
+    except (OSError, TimeoutError) as error:
+        raise _unavailable() from error
+
+
+def _unavailable() -> SendoutError:
+    return SendoutError(
+        Reason.STORAGE_UNAVAILABLE,
+        "The database cannot be reached right now. Nothing was changed; try again with the same request id.",
+        retry_after=1.0,
+    )

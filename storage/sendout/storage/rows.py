@@ -1,0 +1,53 @@
+"""Many rows as one parameter: the same statement text on both databases, whatever the number of rows.
+
+PostgreSQL gets typed arrays (`unnest`), SQLite one JSON text (`json_each`); the caller sees a table either way.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Select, String, bindparam, column, func, select, type_coerce
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import Subquery
+from sqlalchemy.types import TypeEngine
+
+Columns = Mapping[str, TypeEngine[Any]]
+
+
+def rows_table(connection: AsyncConnection, name: str, columns: Columns) -> Subquery:
+    """A selectable with these columns, filled by `rows_parameters`. Join it like any table."""
+    if connection.dialect.name == "postgresql":
+        arrays = [bindparam(f"{name}_{key}", type_=ARRAY(kind)) for key, kind in columns.items()]
+        table = func.unnest(*arrays).table_valued(*(column(key, kind) for key, kind in columns.items()), name=name)
+        return select(*(table.c[key] for key in columns)).subquery(name)
+    return _json_rows(name, columns).subquery(name)
+
+
+def _json_rows(name: str, columns: Columns) -> Select[Any]:
+    each = func.json_each(bindparam(name, type_=String)).table_valued("value", name=f"{name}_each")
+    return select(
+        *(
+            type_coerce(func.json_extract(each.c.value, f"$[{place}]"), kind).label(key)
+            for place, (key, kind) in enumerate(columns.items())
+        )
+    )
+
+
+def rows_parameters(
+    connection: AsyncConnection, name: str, columns: Columns, rows: Sequence[Sequence[Any]]
+) -> dict[str, Any]:
+    """Parameters for `rows_table` of the same name and columns. Bytes are not supported; UUIDs are."""
+    if connection.dialect.name == "postgresql":
+        lists = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+        return {f"{name}_{key}": list(values) for key, values in zip(columns, lists, strict=True)}
+    return {name: json.dumps([[_plain(value) for value in row] for row in rows])}
+
+
+def _plain(value: Any) -> Any:
+    return value.hex if isinstance(value, uuid.UUID) else value
+
+

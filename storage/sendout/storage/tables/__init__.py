@@ -1,0 +1,38 @@
+"""The tables, one module per group. Times are microseconds since 1970 (UTC) as BIGINT on both databases."""
+
+from sendout.storage.tables.base import metadata
+from sendout.storage.tables.delivery import carrier_ref, inbound, receipt, simulator_message, worker
+from sendout.storage.tables.history import event, event_head, tally, tally_delta, usage
+from sendout.storage.tables.identity import api_key, audit, principal, principal_role, role, session
+from sendout.storage.tables.notification import message, notification, progress, request
+from sendout.storage.tables.settings import consent, contact_point, conversation, role_grant, snippet, topic
+
+__all__ = [
+    "api_key",
+    "audit",
+    "carrier_ref",
+    "consent",
+    "contact_point",
+    "conversation",
+    "event",
+    "event_head",
+    "inbound",
+    "message",
+    "metadata",
+    "notification",
+    "principal",
+    "principal_role",
+    "progress",
+    "receipt",
+    "request",
+    "role",
+    "role_grant",
+    "session",
+    "simulator_message",
+    "snippet",
+    "tally",
+    "tally_delta",
+    "topic",
+    "usage",
+    "worker",
+]

@@ -1,0 +1,107 @@
+"""What passes between us and the carriers: workers, carrier references, raw receipts, replies, the simulator's phones."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+    false,
+    text,
+)
+
+from sendout.storage.tables.base import Micros, Serial, metadata
+
+# One row per incarnation: a process under one Redis epoch. The id is the fencing number and is never used twice.
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("redis_epoch", String(100), nullable=False),
+    Column("start_time", Micros, nullable=False),
+    Column("heartbeat_time", Micros, nullable=False),
+    Column("dead", Boolean, nullable=False, server_default=false()),
+    Column("recovered", Boolean, nullable=False, server_default=false()),
+    sqlite_autoincrement=True,
+)
+
+carrier_ref = Table(
+    "carrier_ref",
+    metadata,
+    Column("carrier", String(63), primary_key=True),
+    Column("ref", String(128), primary_key=True),
+    Column("part", SmallInteger, nullable=False),
+    Column("notification_id", Uuid, nullable=False),
+    Column("index", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_carrier_ref_message", carrier_ref.c.notification_id, carrier_ref.c.index)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),  # hash of carrier, ref, part, status and the carrier's time
+    Column("carrier", String(63), nullable=False),
+    Column("ref", String(128), nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("code", String(32), nullable=False),  # as the carrier gave it
+    Column("carrier_time", Micros, nullable=True),
+    Column("receive_time", Micros, nullable=False),
+    Column("parked", Boolean, nullable=False),  # no such reference on record yet
+    Column("raw", JSON, nullable=False),
+)
+Index(
+    "ix_receipt_parked",
+    receipt.c.receive_time,
+    postgresql_where=text("parked"),
+    sqlite_where=text("parked"),
+)
+
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),  # hash of carrier and the carrier's id
+    Column("carrier", String(63), nullable=False),
+    Column("number", String(16), nullable=False),
+    Column("sender", String(16), nullable=False),  # the address it was sent to
+    Column("text", Text, nullable=False),
+    Column("receive_time", Micros, nullable=False),
+    Column("handled", Boolean, nullable=False, server_default=false()),
+)
+
+# The simulator's own memory, on the far side of the carrier interface: what its phones got and which receipts are due.
+simulator_message = Table(
+    "simulator_message",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("ref", String(64), nullable=False, unique=True),
+    Column("message_id", String(64), nullable=False),  # ours, or "" where a phone wrote
+    Column("attempt", SmallInteger, nullable=False),
+    Column("number", String(16), nullable=False),
+    Column("sender", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("segments", SmallInteger, nullable=False),
+    Column("submit_ns", BigInteger, nullable=False),  # the machine's monotonic clock, one for all processes
+    Column("receive_time", Micros, nullable=False),
+    Column("from_handset", Boolean, nullable=False),
+    Column("receipt_due", Micros, nullable=True),  # NULL where no (further) receipt will come
+    Column("receipts", JSON, nullable=False),  # those still to be sent, in order
+)
+Index("ix_simulator_message_number", simulator_message.c.number, simulator_message.c.id)
+Index(
+    "ix_simulator_message_due",
+    simulator_message.c.receipt_due,
+    postgresql_where=text("receipt_due IS NOT NULL"),
+    sqlite_where=text("receipt_due IS NOT NULL"),
+)

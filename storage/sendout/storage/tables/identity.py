@@ -1,0 +1,68 @@
+"""Who may do what, and who did: roles, principals, their keys and sessions, the audit trail."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, LargeBinary, String, Table, false
+
+from sendout.storage.tables.base import Micros, Serial, metadata
+
+role = Table(
+    "role",
+    metadata,
+    Column("id", String(63), primary_key=True),
+    Column("label", String(100), nullable=False),
+    Column("permissions", JSON, nullable=False),  # names of domain.permissions.Permission
+    Column("built_in", Boolean, nullable=False, server_default=false()),
+)
+
+principal = Table(
+    "principal",
+    metadata,
+    Column("id", String(63), primary_key=True),
+    Column("kind", String(16), nullable=False),  # "service" or "user"
+    Column("label", String(100), nullable=False),
+    Column("password_hash", String(200), nullable=True),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("create_time", Micros, nullable=False),
+)
+
+principal_role = Table(
+    "principal_role",
+    metadata,
+    Column("principal_id", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("role_id", ForeignKey("role.id", ondelete="RESTRICT"), primary_key=True),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("principal_id", ForeignKey("principal.id", ondelete="RESTRICT"), nullable=False, index=True),
+    Column("label", String(100), nullable=False),
+    Column("secret_hash", LargeBinary(32), nullable=False),  # SHA-256 of 256 random bits: a slow hash would add nothing
+    Column("create_time", Micros, nullable=False),
+    Column("expire_time", Micros, nullable=True),
+    Column("last_used_time", Micros, nullable=True),  # to the minute
+    Column("revoke_time", Micros, nullable=True),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id_hash", LargeBinary(32), primary_key=True),
+    Column("principal_id", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("create_time", Micros, nullable=False),
+    Column("last_used_time", Micros, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("time", Micros, nullable=False),
+    Column("principal_id", String(63), nullable=False),
+    Column("api_key_id", String(32), nullable=False),
+    Column("action", String(64), nullable=False),  # the RPC's method name
+    Column("object_id", String(200), nullable=False),
+    Column("trace_id", String(32), nullable=False),
+)
