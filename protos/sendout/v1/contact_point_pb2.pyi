@@ -1,0 +1,63 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class QuietHours(_message.Message):
+    __slots__ = ("start", "end", "fallback_time_zone")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    start: str
+    end: str
+    fallback_time_zone: str
+    def __init__(self, start: _Optional[str] = ..., end: _Optional[str] = ..., fallback_time_zone: _Optional[str] = ...) -> None: ...
+
+class ContactPoint(_message.Message):
+    __slots__ = ("contact_point_id", "label", "sender", "carrier", "default_region", "send_notification_roles", "start_conversation_roles", "emoji_enabled", "max_segments", "segments_per_second", "burst_segments", "daily_segment_cap", "cap_time_zone", "allowed_countries", "quiet_hours", "smart_encoding", "enabled", "create_time", "update_time")
+    CONTACT_POINT_ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    CARRIER_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_REGION_FIELD_NUMBER: _ClassVar[int]
+    SEND_NOTIFICATION_ROLES_FIELD_NUMBER: _ClassVar[int]
+    START_CONVERSATION_ROLES_FIELD_NUMBER: _ClassVar[int]
+    EMOJI_ENABLED_FIELD_NUMBER: _ClassVar[int]
+    MAX_SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    BURST_SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    DAILY_SEGMENT_CAP_FIELD_NUMBER: _ClassVar[int]
+    CAP_TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    ALLOWED_COUNTRIES_FIELD_NUMBER: _ClassVar[int]
+    QUIET_HOURS_FIELD_NUMBER: _ClassVar[int]
+    SMART_ENCODING_FIELD_NUMBER: _ClassVar[int]
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    contact_point_id: str
+    label: str
+    sender: str
+    carrier: str
+    default_region: str
+    send_notification_roles: _containers.RepeatedScalarFieldContainer[str]
+    start_conversation_roles: _containers.RepeatedScalarFieldContainer[str]
+    emoji_enabled: bool
+    max_segments: int
+    segments_per_second: float
+    burst_segments: int
+    daily_segment_cap: int
+    cap_time_zone: str
+    allowed_countries: _containers.RepeatedScalarFieldContainer[str]
+    quiet_hours: QuietHours
+    smart_encoding: bool
+    enabled: bool
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    def __init__(self, contact_point_id: _Optional[str] = ..., label: _Optional[str] = ..., sender: _Optional[str] = ..., carrier: _Optional[str] = ..., default_region: _Optional[str] = ..., send_notification_roles: _Optional[_Iterable[str]] = ..., start_conversation_roles: _Optional[_Iterable[str]] = ..., emoji_enabled: bool = ..., max_segments: _Optional[int] = ..., segments_per_second: _Optional[float] = ..., burst_segments: _Optional[int] = ..., daily_segment_cap: _Optional[int] = ..., cap_time_zone: _Optional[str] = ..., allowed_countries: _Optional[_Iterable[str]] = ..., quiet_hours: _Optional[_Union[QuietHours, _Mapping]] = ..., smart_encoding: bool = ..., enabled: bool = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

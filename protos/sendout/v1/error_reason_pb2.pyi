@@ -1,0 +1,92 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    RECIPIENT_INVALID: _ClassVar[ErrorReason]
+    TEXT_EMPTY: _ClassVar[ErrorReason]
+    TEXT_INVALID: _ClassVar[ErrorReason]
+    EMOJI_NOT_ENABLED: _ClassVar[ErrorReason]
+    VARIABLE_MISSING: _ClassVar[ErrorReason]
+    FIELD_INVALID: _ClassVar[ErrorReason]
+    PAGE_TOKEN_INVALID: _ClassVar[ErrorReason]
+    SEGMENTS_NOT_ACCEPTED: _ClassVar[ErrorReason]
+    TOPIC_DISABLED: _ClassVar[ErrorReason]
+    DEFAULT_TOPIC_IMMUTABLE: _ClassVar[ErrorReason]
+    CONTACT_POINT_DISABLED: _ClassVar[ErrorReason]
+    NO_SENDABLE_RECIPIENTS: _ClassVar[ErrorReason]
+    COUNTRY_NOT_ALLOWED: _ClassVar[ErrorReason]
+    ALREADY_FINISHED: _ClassVar[ErrorReason]
+    ROLE_BUILT_IN: _ClassVar[ErrorReason]
+    CONTACT_POINT_NOT_FOUND: _ClassVar[ErrorReason]
+    TOPIC_NOT_FOUND: _ClassVar[ErrorReason]
+    NOTIFICATION_NOT_FOUND: _ClassVar[ErrorReason]
+    MESSAGE_NOT_FOUND: _ClassVar[ErrorReason]
+    ROLE_NOT_FOUND: _ClassVar[ErrorReason]
+    API_KEY_NOT_FOUND: _ClassVar[ErrorReason]
+    USER_NOT_FOUND: _ClassVar[ErrorReason]
+    SNIPPET_NOT_FOUND: _ClassVar[ErrorReason]
+    CONVERSATION_NOT_FOUND: _ClassVar[ErrorReason]
+    CONSENT_NOT_FOUND: _ClassVar[ErrorReason]
+    TOPIC_LABEL_TAKEN: _ClassVar[ErrorReason]
+    ID_TAKEN: _ClassVar[ErrorReason]
+    REQUEST_ID_REUSED: _ClassVar[ErrorReason]
+    SEND_NOT_PERMITTED: _ClassVar[ErrorReason]
+    ROLE_REQUIRED: _ClassVar[ErrorReason]
+    CREDENTIALS_MISSING: _ClassVar[ErrorReason]
+    CREDENTIALS_INVALID: _ClassVar[ErrorReason]
+    REQUEST_RATE_EXCEEDED: _ClassVar[ErrorReason]
+    BACKLOG_FULL: _ClassVar[ErrorReason]
+    QUOTA_EXCEEDED: _ClassVar[ErrorReason]
+    RESUME_TOKEN_EXPIRED: _ClassVar[ErrorReason]
+    STORAGE_UNAVAILABLE: _ClassVar[ErrorReason]
+    QUEUE_UNAVAILABLE: _ClassVar[ErrorReason]
+    DEADLINE_TOO_SHORT: _ClassVar[ErrorReason]
+    NOT_IMPLEMENTED: _ClassVar[ErrorReason]
+    INTERNAL: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+RECIPIENT_INVALID: ErrorReason
+TEXT_EMPTY: ErrorReason
+TEXT_INVALID: ErrorReason
+EMOJI_NOT_ENABLED: ErrorReason
+VARIABLE_MISSING: ErrorReason
+FIELD_INVALID: ErrorReason
+PAGE_TOKEN_INVALID: ErrorReason
+SEGMENTS_NOT_ACCEPTED: ErrorReason
+TOPIC_DISABLED: ErrorReason
+DEFAULT_TOPIC_IMMUTABLE: ErrorReason
+CONTACT_POINT_DISABLED: ErrorReason
+NO_SENDABLE_RECIPIENTS: ErrorReason
+COUNTRY_NOT_ALLOWED: ErrorReason
+ALREADY_FINISHED: ErrorReason
+ROLE_BUILT_IN: ErrorReason
+CONTACT_POINT_NOT_FOUND: ErrorReason
+TOPIC_NOT_FOUND: ErrorReason
+NOTIFICATION_NOT_FOUND: ErrorReason
+MESSAGE_NOT_FOUND: ErrorReason
+ROLE_NOT_FOUND: ErrorReason
+API_KEY_NOT_FOUND: ErrorReason
+USER_NOT_FOUND: ErrorReason
+SNIPPET_NOT_FOUND: ErrorReason
+CONVERSATION_NOT_FOUND: ErrorReason
+CONSENT_NOT_FOUND: ErrorReason
+TOPIC_LABEL_TAKEN: ErrorReason
+ID_TAKEN: ErrorReason
+REQUEST_ID_REUSED: ErrorReason
+SEND_NOT_PERMITTED: ErrorReason
+ROLE_REQUIRED: ErrorReason
+CREDENTIALS_MISSING: ErrorReason
+CREDENTIALS_INVALID: ErrorReason
+REQUEST_RATE_EXCEEDED: ErrorReason
+BACKLOG_FULL: ErrorReason
+QUOTA_EXCEEDED: ErrorReason
+RESUME_TOKEN_EXPIRED: ErrorReason
+STORAGE_UNAVAILABLE: ErrorReason
+QUEUE_UNAVAILABLE: ErrorReason
+DEADLINE_TOO_SHORT: ErrorReason
+NOT_IMPLEMENTED: ErrorReason
+INTERNAL: ErrorReason
