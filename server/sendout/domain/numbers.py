@@ -18,7 +18,7 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType, V
 
 
 class NumberProblem(enum.StrEnum):
-    """Why a typed number cannot be sent to. The last three are found by callers; they stand here so there is one list."""
+    """Why a typed number cannot be sent to. The last three are found by callers; here so that there is one list."""
 
     EMPTY = "EMPTY"
     LETTERS = "LETTERS"
@@ -55,7 +55,7 @@ _SENTENCES = {
     NumberProblem.NO_COUNTRY_CODE: "The country code is missing. Start the number with + and the country code.",
     NumberProblem.UNKNOWN_COUNTRY: "No country has this country code. Check the digits after the +.",
     NumberProblem.TOO_SHORT: "The number is too short. Check for missing digits or a missing area code.",
-    NumberProblem.TOO_LONG: "The number is too long. Check for extra digits or for two numbers without a comma between.",
+    NumberProblem.TOO_LONG: "The number is too long. Check for extra digits or for two numbers run together.",
     NumberProblem.NOT_A_NUMBER_IN_PLAN: "This number is not in use in its country. Check the digits.",
     NumberProblem.TYPE_NOT_SMS: (
         "This kind of number cannot receive SMS (landline, premium rate, shared cost, company-wide or pager). "
@@ -64,7 +64,7 @@ _SENTENCES = {
     NumberProblem.EMERGENCY_OR_SHORT_CODE: (
         "This is an emergency number or a short code, which cannot receive notifications. Enter a full phone number."
     ),
-    NumberProblem.DUPLICATE: "This number is in the list more than once and will be sent one message. Remove the repeat.",
+    NumberProblem.DUPLICATE: "This number is in the list more than once; it gets one message. Remove the repeat.",
     NumberProblem.OPTED_OUT: "This person has asked not to receive messages. Remove the number.",
     NumberProblem.COUNTRY_NOT_ALLOWED: (
         "This contact point may not send to this country. Choose another contact point or remove the number."
@@ -79,20 +79,20 @@ _SHORTEST_E164 = 8
 # What copying from address books and chats leaves around a number: bidi marks, zero-width characters, soft hyphens.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _TEL_SCHEME = re.compile(r"tel:\s*", re.IGNORECASE)
-_EXTENSION = re.compile(
-    r"[0-9)][ ,;]*(?:extension|extn|ext|x|#)[ .:=]*[0-9]{1,9}#?", re.IGNORECASE | re.ASCII
-)
+_EXTENSION = re.compile(r"[0-9)][ ,;]*(?:extension|extn|ext|x|#)[ .:=]*[0-9]{1,9}#?", re.IGNORECASE | re.ASCII)
 _ALLOWED = re.compile(r"[ (]*\+?[0-9 ().\-/]*")
 _PUNCTUATION = str.maketrans("", "", " ().-/")
 _SEPARATORS = re.compile(r"[,;\r\n]")
 
-_REFUSED_TYPES = frozenset({
-    PhoneNumberType.FIXED_LINE,
-    PhoneNumberType.PREMIUM_RATE,
-    PhoneNumberType.SHARED_COST,
-    PhoneNumberType.UAN,
-    PhoneNumberType.PAGER,
-})
+_REFUSED_TYPES = frozenset(
+    {
+        PhoneNumberType.FIXED_LINE,
+        PhoneNumberType.PREMIUM_RATE,
+        PhoneNumberType.SHARED_COST,
+        PhoneNumberType.UAN,
+        PhoneNumberType.PAGER,
+    }
+)
 _PARSE_PROBLEMS = {
     NumberParseException.INVALID_COUNTRY_CODE: NumberProblem.UNKNOWN_COUNTRY,
     NumberParseException.NOT_A_NUMBER: NumberProblem.TOO_SHORT,  # only digits get that far, so there were too few

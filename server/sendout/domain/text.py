@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 class Encoding(enum.IntEnum):
@@ -97,8 +98,8 @@ def segment(text: str, *, reference_bits: int = 8) -> Segments:
     Raises ValueError for another number of bits.
     """
     encoding, units, ends = _layout(text, reference_bits)
-    starts = [0, *ends]
-    return Segments(encoding, units, len(ends), tuple(text[start:end] for start, end in zip(starts, ends, strict=False)))
+    pieces = (text[start:end] for start, end in pairwise([0, *ends]))
+    return Segments(encoding, units, len(ends), tuple(pieces))
 
 
 def segments_of(text: str, *, reference_bits: int = 8) -> tuple[Encoding, int, int]:
@@ -185,20 +186,14 @@ def pack(septets: bytes, fill_bits: int = 0) -> bytes:
 
 # --- what may not be sent ----------------------------------------------------------------------------------------
 
-_REFUSED = re.compile(
-    "(?P<control>[\x00-\x09\x0b\x0e-\x1f\x7f-\x9f])"
-    "|(?P<surrogate>[\ud800-\udfff])"
-    "|(?P<direction>[\u202a-\u202e\u2066-\u2069])"
-    "|(?P<invisible>[\u200b\u2060\ufeff])"
-    "|(?P<tag>[\U000e0000-\U000e007f])"
-)
-_REFUSED_SENTENCES = {
-    "control": "Control characters other than line breaks show as boxes on phones; remove it.",
-    "surrogate": "Half of a character is missing here; type the character again.",
-    "direction": "This invisible character changes the order in which the text is read; remove it.",
-    "invisible": "This character is invisible, costs more to send and can hide words; remove it.",
-    "tag": "This invisible tag character can carry hidden text; remove it.",
+_REFUSED_CLASSES = {
+    "\x00-\x09\x0b\x0e-\x1f\x7f-\x9f": "Control characters other than line breaks show as boxes on phones; remove it.",
+    "\ud800-\udfff": "Half of a character is missing here; type the character again.",
+    "\u202a-\u202e\u2066-\u2069": "This invisible character changes the order in which the text is read; remove it.",
+    "\u200b\u2060\ufeff": "This character is invisible, costs more to send and can hide words; remove it.",
+    "\U000e0000-\U000e007f": "This invisible tag character can carry hidden text; remove it.",
 }
+_REFUSED = re.compile(f"[{''.join(_REFUSED_CLASSES)}]")
 
 
 def problems(text: str) -> list[TextProblem]:
@@ -208,9 +203,12 @@ def problems(text: str) -> list[TextProblem]:
     Joiners (U+200C, U+200D) pass, as emoji and several scripts need them.
     """
     return [
-        TextProblem(match.start(), _code_point(match[0]), _REFUSED_SENTENCES[match.lastgroup or ""])
-        for match in _REFUSED.finditer(text)
+        TextProblem(match.start(), _code_point(match[0]), _why_refused(match[0])) for match in _REFUSED.finditer(text)
     ]
+
+
+def _why_refused(char: str) -> str:
+    return next(sentence for chars, sentence in _REFUSED_CLASSES.items() if re.match(f"[{chars}]", char))
 
 
 def _code_point(char: str) -> str:
@@ -256,22 +254,31 @@ def _replacements(text: str) -> Iterator[tuple[int, str, str]]:
     Indic vowels) is never GSM, and then nothing is applied.
     """
     bases = [index for index, char in enumerate(text) if index == 0 or not unicodedata.combining(char)]
-    for start, end in zip(bases, [*bases[1:], len(text)], strict=True):
+    for start, end in pairwise([*bases, len(text)]):
         cluster = text[start:end]
-        if (plain := normalise(cluster).translate(_SMART)) != cluster:
+        if cluster not in _BASIC and (plain := normalise(cluster).translate(_SMART)) != cluster:
             yield start, cluster, plain
 
 
 # --- emoji -------------------------------------------------------------------------------------------------------
 
-# Pictographs above the BMP, unassigned reserves included, are taken for emoji wherever they stand; those in the BMP
-# either show as emoji by default, or are text symbols (U+2764, U+2122) that become emoji by U+FE0F or a skin tone.
+# Unicode 17, emoji-data: pictographs above the BMP, code points reserved for future ones included, count as emoji
+# wherever they stand; those in the BMP either show as emoji by default, or are text symbols (U+2764, U+2122) that
+# become emoji by U+FE0F or a skin tone.
 _PICTOGRAPH = (
-    "\U0001f000-\U0001f0ff\U0001f10d-\U0001f10f\U0001f12f\U0001f16c-\U0001f171\U0001f17e\U0001f17f\U0001f18e"
-    "\U0001f191-\U0001f19a\U0001f1ad-\U0001f1e5\U0001f201-\U0001f20f\U0001f21a\U0001f22f\U0001f232-\U0001f23a"
-    "\U0001f23c-\U0001f23f\U0001f249-\U0001f53d\U0001f546-\U0001f64f\U0001f680-\U0001f6ff\U0001f774-\U0001f77f"
-    "\U0001f7d5-\U0001f7ff\U0001f80c-\U0001f80f\U0001f848-\U0001f84f\U0001f85a-\U0001f85f\U0001f888-\U0001f88f"
-    "\U0001f8ae-\U0001f8ff\U0001f90c-\U0001f93a\U0001f93c-\U0001f945\U0001f947-\U0001faff\U0001fc00-\U0001fffd"
+    "\U0001f004\U0001f02c-\U0001f02f\U0001f094-\U0001f09f\U0001f0af\U0001f0b0\U0001f0c0\U0001f0cf\U0001f0d0"
+    "\U0001f0f6-\U0001f0ff\U0001f170\U0001f171\U0001f17e\U0001f17f\U0001f18e\U0001f191-\U0001f19a"
+    "\U0001f1af-\U0001f1e5\U0001f201-\U0001f20f\U0001f21a\U0001f22f\U0001f232-\U0001f23a\U0001f23c-\U0001f23f"
+    "\U0001f249-\U0001f25f\U0001f266-\U0001f321\U0001f324-\U0001f393\U0001f396\U0001f397\U0001f399-\U0001f39b"
+    "\U0001f39e-\U0001f3f0\U0001f3f3-\U0001f3f5\U0001f3f7-\U0001f4fd\U0001f4ff-\U0001f53d\U0001f549-\U0001f54e"
+    "\U0001f550-\U0001f567\U0001f56f\U0001f570\U0001f573-\U0001f57a\U0001f587\U0001f58a-\U0001f58d\U0001f590"
+    "\U0001f595\U0001f596\U0001f5a4\U0001f5a5\U0001f5a8\U0001f5b1\U0001f5b2\U0001f5bc\U0001f5c2-\U0001f5c4"
+    "\U0001f5d1-\U0001f5d3\U0001f5dc-\U0001f5de\U0001f5e1\U0001f5e3\U0001f5e8\U0001f5ef\U0001f5f3"
+    "\U0001f5fa-\U0001f64f\U0001f680-\U0001f6c5\U0001f6cb-\U0001f6d2\U0001f6d5-\U0001f6e5\U0001f6e9"
+    "\U0001f6eb-\U0001f6f0\U0001f6f3-\U0001f6ff\U0001f7dc-\U0001f7f0\U0001f80c-\U0001f80f\U0001f848-\U0001f84f"
+    "\U0001f85a-\U0001f85f\U0001f888-\U0001f88f\U0001f8ae\U0001f8af\U0001f8bc-\U0001f8bf\U0001f8c2-\U0001f8cf"
+    "\U0001f8d9-\U0001f8ff\U0001f90c-\U0001f93a\U0001f93c-\U0001f945\U0001f947-\U0001f9ff\U0001fa58-\U0001fa5f"
+    "\U0001fa6e-\U0001faff\U0001fc00-\U0001fffd"
     "\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26aa\u26ab\u26bd"
     "\u26be\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a\u270b\u2728\u274c\u274e"
     "\u2753-\u2755\u2757\u2795-\u2797\u27b0\u27bf\u2b1b\u2b1c\u2b50\u2b55"
@@ -287,14 +294,16 @@ _ONE_EMOJI = (
     f"|[{_PICTOGRAPH}](?!\ufe0e)\ufe0f?{_SKIN_TONE}?(?:[\U000e0020-\U000e007e]+\U000e007f)?"
     f"|[{_TEXT_SYMBOL}](?:\ufe0f{_SKIN_TONE}?|{_SKIN_TONE}))"
 )
+# No emoji is without one of these, and most texts have none: asking first saves trying every alternative everywhere.
+_EMOJI_SIGN = re.compile("[\u20e3\u231a-\u2b55\ufe0f\U0001f000-\U0001ffff]")
 _EMOJI = re.compile(f"{_ONE_EMOJI}(?:\u200d(?:{_ONE_EMOJI}|[{_TEXT_SYMBOL}]))*")
 
 
 def emoji_in(text: str) -> list[str]:
     """List the emoji of a text in order, each whole: flags, keycaps, skin tones and joined families count as one."""
-    return [] if text.isascii() else _EMOJI.findall(text)
+    return _EMOJI.findall(text) if _EMOJI_SIGN.search(text) else []
 
 
 def contains_emoji(text: str) -> bool:
     """Say whether a text has any emoji. Symbols such as ©, ™ and ✓ count only when styled as emoji by U+FE0F."""
-    return not text.isascii() and _EMOJI.search(text) is not None
+    return bool(_EMOJI_SIGN.search(text) and _EMOJI.search(text))

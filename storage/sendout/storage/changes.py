@@ -10,13 +10,14 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, SmallInteger, String, Uuid, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, PROVES_SENT, ReasonCode, State
-from sendout.storage.rows import rows_parameters, rows_table
+from sendout.storage.rows import insert_rows, rows_parameters, rows_table
 from sendout.storage.tables import event, event_head, message, notification, progress, tally_delta, usage
 
 MAX_RUN = 512
@@ -100,6 +101,10 @@ class FactsCache:
                 self._facts.pop(next(iter(self._facts)))
         return {identifier: self._facts[identifier] for identifier in wanted if identifier in self._facts}
 
+    def known(self, notification_id: uuid.UUID) -> Facts:
+        """Facts that were loaded a moment ago."""
+        return self._facts[notification_id]
+
 
 _FACTS = select(
     notification.c.id,
@@ -139,13 +144,14 @@ async def apply(
         for c in ordered
     ]
     parameters = rows_parameters(connection, "wanted", _COLUMNS, rows) | {"now": now_us}
-    changed = [_changed(row, now_us) for row in await connection.execute(_apply_statement(connection), parameters)]
+    changed = [_changed(row, now_us) for row in await connection.execute(_apply_statement(connection.dialect.name), parameters)]
     await book(connection, facts, changed, now_us)
     return changed
 
 
-def _apply_statement(connection: AsyncConnection) -> Any:
-    wanted = rows_table(connection, "wanted", _COLUMNS)
+@cache
+def _apply_statement(dialect: str) -> Any:
+    wanted = rows_table(dialect, "wanted", _COLUMNS)
     now = bindparam("now", type_=BigInteger)
     any_try = wanted.c.owner == 0
     this_try = (message.c.owner == wanted.c.owner) & (message.c.attempt == wanted.c.attempt)
@@ -305,9 +311,7 @@ async def _book_usage(
         for of in (known[c.notification_id],)
     ]
     if rows:
-        table = rows_table(connection, "used", _USAGE_COLUMNS)
-        statement = insert(usage).from_select([*_USAGE_COLUMNS], select(*(table.c[name] for name in _USAGE_COLUMNS)))
-        await connection.execute(statement, rows_parameters(connection, "used", _USAGE_COLUMNS, rows))
+        await insert_rows(connection, usage, _USAGE_COLUMNS, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,9 +371,7 @@ async def append_events(connection: AsyncConnection, runs: Sequence[Run]) -> Non
         (start + offset, r.notification_id, r.first, r.last, r.from_state, r.state, r.reason, r.attempt, r.time)
         for offset, r in enumerate(runs)
     ]
-    table = rows_table(connection, "told", _EVENT_COLUMNS)
-    statement = insert(event).from_select([*_EVENT_COLUMNS], select(*(table.c[name] for name in _EVENT_COLUMNS)))
-    await connection.execute(statement, rows_parameters(connection, "told", _EVENT_COLUMNS, rows))
+    await insert_rows(connection, event, _EVENT_COLUMNS, rows)
 
 
 _ADVANCE_HEAD = (

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, String, bindparam, column, func, select, type_coerce
+from sqlalchemy import ARRAY, Select, String, Table, bindparam, column, func, select, type_coerce
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import TypeEngine
@@ -18,9 +20,9 @@ from sqlalchemy.types import TypeEngine
 Columns = Mapping[str, TypeEngine[Any]]
 
 
-def rows_table(connection: AsyncConnection, name: str, columns: Columns) -> Subquery:
+def rows_table(dialect: str, name: str, columns: Columns) -> Subquery:
     """A selectable with these columns, filled by `rows_parameters`. Join it like any table."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         arrays = [bindparam(f"{name}_{key}", type_=ARRAY(kind)) for key, kind in columns.items()]
         table = func.unnest(*arrays).table_valued(*(column(key, kind) for key, kind in columns.items()), name=name)
         return select(*(table.c[key] for key in columns)).subquery(name)
@@ -51,3 +53,28 @@ def _plain(value: Any) -> Any:
     return value.hex if isinstance(value, uuid.UUID) else value
 
 
+
+
+async def insert_rows(
+    connection: AsyncConnection,
+    table: Table,
+    columns: Columns,
+    rows: Sequence[Sequence[Any]],
+    *,
+    or_ignore: bool = False,
+) -> None:
+    """Insert many rows in one statement; with `or_ignore`, rows whose key exists are passed over."""
+    statement = _insert_statement(connection.dialect.name, table, tuple(columns.items()), or_ignore)
+    await connection.execute(statement, rows_parameters(connection, "fresh", columns, rows))
+
+
+@cache
+def _insert_statement(
+    dialect: str, table: Table, columns: tuple[tuple[str, TypeEngine[Any]], ...], or_ignore: bool
+) -> Any:
+    fresh = rows_table(dialect, "fresh", dict(columns))
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # SQLite's grammar needs a WHERE between SELECT and ON CONFLICT.
+    chosen = select(*(fresh.c[name] for name, _ in columns)).where(fresh.c[columns[0][0]].is_not(None))
+    statement = insert(table).from_select([name for name, _ in columns], chosen)
+    return statement.on_conflict_do_nothing() if or_ignore else statement

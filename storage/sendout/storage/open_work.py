@@ -1,0 +1,128 @@
+"""Finding what is still open, level-triggered: through the counts of each notification, never through time windows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sqlalchemy import false, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sendout.domain.states import ReasonCode, State
+from sendout.storage.changes import Changed, FactsCache, change_range
+from sendout.storage.claims import Range
+from sendout.storage.engine import Database
+from sendout.storage.tables import contact_point, message, notification, progress
+
+CHUNK = 5_000
+"""Messages changed in one transaction at the most, so that no writer waits long for the event head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A notification with something left to do."""
+
+    notification_id: uuid.UUID
+    contact_point_id: str
+    urgent: bool
+    rate: float
+    queued: int
+    message_count: int
+
+
+async def with_queued(connection: AsyncConnection, carrier: str) -> list[Open]:
+    """Every notification of a carrier account with messages in QUEUED."""
+    rows = await connection.execute(
+        select(
+            notification.c.id,
+            notification.c.contact_point_id,
+            notification.c.urgent,
+            contact_point.c.segments_per_second,
+            progress.c.queued,
+            notification.c.message_count,
+        )
+        .join(progress, progress.c.notification_id == notification.c.id)
+        .join(contact_point, contact_point.c.id == notification.c.contact_point_id)
+        .where(progress.c.done == false(), progress.c.queued > 0, notification.c.carrier == carrier)
+    )
+    return [Open(*row) for row in rows]
+
+
+async def queued_runs(connection: AsyncConnection, notification_id: uuid.UUID) -> list[tuple[Range, int]]:
+    """The QUEUED messages of one notification as (range, due time or 0); neighbours of equal segments join."""
+    due = func.coalesce(message.c.due_time, 0)
+    place = func.row_number().over(partition_by=(message.c.segments, due), order_by=message.c.index)
+    islands = (
+        select(message.c.index, message.c.segments, due.label("due"), (message.c.index - place).label("island"))
+        .where(message.c.notification_id == notification_id, message.c.state == int(State.QUEUED))
+        .subquery()
+    )
+    rows = await connection.execute(
+        select(func.min(islands.c.index), func.max(islands.c.index), islands.c.segments, islands.c.due)
+        .group_by(islands.c.segments, islands.c.due, islands.c.island)
+        .order_by(func.min(islands.c.index))
+    )
+    return [(Range(notification_id, first, last, segments), due) for first, last, segments, due in rows]
+
+
+async def scheduled_due(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.UUID, int]]:
+    """(notification, message count) of those whose send time has come and that still hold messages."""
+    rows = await connection.execute(
+        select(notification.c.id, notification.c.message_count)
+        .join(progress, progress.c.notification_id == notification.c.id)
+        .where(progress.c.done == false(), progress.c.held > 0, notification.c.send_time <= now_us)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def overdue(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.UUID, int]]:
+    """Those whose validity is over and that still wait to leave."""
+    rows = await connection.execute(
+        select(notification.c.id, notification.c.message_count)
+        .join(progress, progress.c.notification_id == notification.c.id)
+        .where(progress.c.done == false(), progress.c.queued + progress.c.held > 0, notification.c.expire_time <= now_us)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def without_receipt(connection: AsyncConnection, now_us: int, deadline_us: int) -> list[tuple[uuid.UUID, int]]:
+    """Those whose receipts should have come by now: validity plus `deadline_us` is over."""
+    rows = await connection.execute(
+        select(notification.c.id, notification.c.message_count)
+        .join(progress, progress.c.notification_id == notification.c.id)
+        .where(
+            progress.c.done == false(),
+            progress.c.sent + progress.c.unconfirmed > 0,
+            notification.c.expire_time <= now_us - deadline_us,
+        )
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def change_all(
+    database: Database,
+    facts: FactsCache,
+    notification_id: uuid.UUID,
+    count: int,
+    *,
+    from_states: frozenset[State],
+    state: State,
+    reason: ReasonCode,
+    now_us: int,
+) -> AsyncIterator[list[Changed]]:
+    """Change every message of a notification that is in one of `from_states`, a chunk a transaction."""
+    for first in range(0, count, CHUNK):
+        async with database.write() as connection:
+            changed = await change_range(
+                connection,
+                facts,
+                notification_id,
+                first,
+                min(first + CHUNK, count) - 1,
+                from_states=from_states,
+                state=state,
+                reason=reason,
+                now_us=now_us,
+            )
+        yield changed

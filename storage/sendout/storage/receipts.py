@@ -1,0 +1,111 @@
+"""Carrier references and raw receipts: stored once, matched when both halves are there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Integer, SmallInteger, String, Uuid, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sendout.domain.states import State
+from sendout.storage.rows import insert_rows
+from sendout.storage.tables import carrier_ref, inbound, message, receipt
+
+_REF_COLUMNS = {
+    "carrier": String(),
+    "ref": String(),
+    "part": SmallInteger(),
+    "notification_id": Uuid(),
+    "index": Integer(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A carrier's own id for one message (or one part of it)."""
+
+    carrier: str
+    ref: str
+    part: int
+    notification_id: uuid.UUID
+    index: int
+
+
+async def insert_references(connection: AsyncConnection, references: Sequence[Reference]) -> None:
+    """Keep references; one that is known stays as it is."""
+    rows = sorted((r.carrier, r.ref, r.part, r.notification_id, r.index) for r in references)
+    if rows:
+        await insert_rows(connection, carrier_ref, _REF_COLUMNS, rows, or_ignore=True)
+
+
+async def find_references(
+    connection: AsyncConnection, carrier: str, refs: Sequence[str]
+) -> dict[str, tuple[uuid.UUID, int]]:
+    """(notification, index) by reference; unknown ones are left out."""
+    rows = await connection.execute(_FIND, {"carrier": carrier, "refs": list(refs)})
+    return {row.ref: (row.notification_id, row.index) for row in rows}
+
+
+_FIND = select(carrier_ref.c.ref, carrier_ref.c.notification_id, carrier_ref.c.index).where(
+    carrier_ref.c.carrier == bindparam("carrier"), carrier_ref.c.ref.in_(bindparam("refs", expanding=True))
+)
+
+
+async def insert_receipts(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[bytes]:
+    """Keep raw receipts; answers the ids of those that were not there yet."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(receipt).values(list(rows)).on_conflict_do_nothing().returning(receipt.c.id)
+    return set((await connection.execute(statement)).scalars())
+
+
+async def parked(connection: AsyncConnection, limit: int) -> Sequence[Any]:
+    """Parked receipts whose message is known by now: (id, state, reason, notification_id, index), oldest first."""
+    rows = await connection.execute(
+        select(receipt.c.id, receipt.c.state, receipt.c.reason, carrier_ref.c.notification_id, carrier_ref.c.index)
+        .join(carrier_ref, (carrier_ref.c.carrier == receipt.c.carrier) & (carrier_ref.c.ref == receipt.c.ref))
+        .where(receipt.c.parked)
+        .order_by(receipt.c.receive_time)
+        .limit(limit)
+    )
+    return rows.all()
+
+
+async def unpark(connection: AsyncConnection, ids: Sequence[bytes]) -> None:
+    """These receipts have been dealt with."""
+    await connection.execute(update(receipt).where(receipt.c.id.in_(list(ids))).values(parked=False))
+
+
+async def give_up(connection: AsyncConnection, before_us: int) -> int:
+    """Stop looking for the messages of receipts that came before; answers how many there were."""
+    done = await connection.execute(
+        update(receipt).where(receipt.c.parked, receipt.c.receive_time < before_us).values(parked=False)
+    )
+    return int(done.rowcount)
+
+
+async def are_unconfirmed(
+    connection: AsyncConnection, keys: Sequence[tuple[uuid.UUID, int]]
+) -> set[tuple[uuid.UUID, int]]:
+    """Which of these messages are UNCONFIRMED."""
+    found: set[tuple[uuid.UUID, int]] = set()
+    for notification_id, index in keys:
+        row = await connection.execute(
+            select(message.c.index).where(
+                message.c.notification_id == notification_id,
+                message.c.index == index,
+                message.c.state == int(State.UNCONFIRMED),
+            )
+        )
+        if row.first() is not None:
+            found.add((notification_id, index))
+    return found
+
+
+async def insert_inbound(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep replies; one that is known stays as it is."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    await connection.execute(make(inbound).values(list(rows)).on_conflict_do_nothing())

@@ -1,0 +1,197 @@
+"""Redis as the dispatcher sees it, one carrier account at a time: the ring, the permits, the journal, the fence.
+
+The ring is a hint about which ranges to claim next; SQL decides. Permits fail closed: no Redis, no sending. The Redis
+command set is that of 7.2. Every key of one account shares a hash tag, so all scripts run on a cluster.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from sendout.storage.claims import Range
+
+_LUA = Path(__file__).parent / "lua"
+FENCE_KEPT_S = 30 * 86_400
+
+RedisError = (redis.RedisError, OSError, TimeoutError)
+"""What a call may raise when Redis is away; the answer is then unknown."""
+
+
+class Lost(Exception):
+    """Redis is not the one under which these messages were claimed: hand them back."""
+
+
+class Fenced(Exception):
+    """This incarnation was declared dead: forget its messages, they are recovered by others."""
+
+
+def connect(url: str) -> redis.Redis:
+    """A client that never repeats a command by itself: a repeated script would charge twice."""
+    return redis.Redis.from_url(
+        url, retry=Retry(NoBackoff(), 0), socket_timeout=2.0, socket_connect_timeout=2.0, decode_responses=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Segments per second and burst of a contact point or an account."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A leased range of one contact point; `lease` is what `release` wants back."""
+
+    contact_point_id: str
+    urgent: bool
+    range: Range
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """Waits in seconds for the first so many messages, and how long to wait before asking for the rest."""
+
+    waits: list[float]
+    ask_again: float
+
+
+def descriptor(of: Range) -> str:
+    """A range as it stands in the ring."""
+    return f"{of.notification_id.hex}:{of.first}:{of.last}:{of.segments}"
+
+
+def _taken(entry: str) -> Taken:
+    point, lane, text = entry.split("|")
+    identifier, first, last, segments = text.split(":")
+    return Taken(point, lane == "u", Range(uuid.UUID(identifier), int(first), int(last), int(segments)), entry)
+
+
+class Ring:
+    """The Redis side of one carrier account."""
+
+    def __init__(self, client: redis.Redis, account: str) -> None:
+        self._client = client
+        self._prefix = f"so:{{{account}}}"
+        self._scripts = {path.stem: client.register_script(path.read_text()) for path in _LUA.glob("*.lua")}
+
+    async def _run(self, verb: str, *arguments: Any) -> Any:
+        return await self._scripts[verb](keys=[self._prefix], args=arguments)
+
+    async def open(self, mark: str) -> tuple[str, bool]:
+        """(epoch, whether Redis was empty and the ring must be rebuilt)."""
+        epoch, fresh = await self._run("open", mark)
+        return epoch, bool(fresh)
+
+    async def push(
+        self, contact_point_id: str, urgent: bool, rate: float, ranges: Iterable[Range], due_us: int = 0
+    ) -> None:
+        """Make ranges reachable, now or from a time on. Pushing one twice is harmless."""
+        texts = [descriptor(of) for of in ranges]
+        for start in range(0, len(texts), 1000):
+            lane = "u" if urgent else "n"
+            await self._run("push", contact_point_id, lane, repr(rate), due_us, *texts[start : start + 1000])
+
+    async def take(self, room: int, *, horizon: float, turn: int, lease: float) -> tuple[list[Taken], float]:
+        """The next ranges for up to `room` messages, and the seconds until there may be more."""
+        wait, *entries = await self._run("take", room, round(horizon * 1e6), turn, round(lease * 1e6))
+        return [_taken(entry) for entry in entries], wait / 1e6
+
+    async def release(self, taken: Sequence[Taken]) -> None:
+        """End the leases of ranges that are claimed."""
+        if taken:
+            await self._client.zrem(f"{self._prefix}:leases", *(t.lease for t in taken))
+
+    async def permit(
+        self,
+        epoch: str,
+        incarnation: int,
+        contact_point_id: str,
+        rate: Rate,
+        account: Rate | None,
+        messages: Sequence[tuple[str, int]],
+        *,
+        grace: float,
+        horizon: float,
+    ) -> Permits:
+        """Permits for messages (id, segments) of one contact point, in order. Raises Lost or Fenced."""
+        flat = [item for pair in messages for item in pair]
+        head = [epoch, incarnation, round(grace * 1e6), round(horizon * 1e6), contact_point_id]
+        limits = [repr(rate.per_second), rate.burst]
+        limits += [repr(account.per_second), account.burst] if account else ["0", 1]
+        status, *rest = await self._run("permit", *head, *limits, *flat)
+        if status == "LOST":
+            raise Lost(epoch)
+        if status == "FENCED":
+            raise Fenced(str(incarnation))
+        ask_again, *waits = rest
+        return Permits([wait / 1e6 for wait in waits], ask_again / 1e6)
+
+    async def done(self, incarnation: int, message_ids: Sequence[str]) -> None:
+        """Take settled messages out of the journal."""
+        if message_ids:
+            await cast("Awaitable[int]", self._client.hdel(f"{self._prefix}:inflight:{incarnation}", *message_ids))
+
+    async def fence(self, incarnation: int) -> tuple[str, set[str]]:
+        """(epoch, the message ids that incarnation had in flight); it gets no permit from now on."""
+        epoch, *ids = await self._run("fence", incarnation, FENCE_KEPT_S)
+        return epoch, set(ids)
+
+    async def forget(self, incarnation: int) -> None:
+        """Drop the journal of an incarnation that has been recovered; its fence stays."""
+        await self._client.delete(f"{self._prefix}:inflight:{incarnation}")
+
+    async def coverage(self) -> dict[uuid.UUID, int]:
+        """How many messages of each notification the ring can still reach."""
+        flat = await self._run("coverage")
+        return {uuid.UUID(flat[i]): int(flat[i + 1]) for i in range(0, len(flat), 2)}
+
+    async def elect(self, candidate: str, seconds: int) -> bool:
+        """Whether `candidate` sweeps this account for the next seconds."""
+        return bool(await self._run("elect", candidate, seconds))
+
+    async def slow(self, contact_point_id: str, pause: float) -> None:
+        """No permit for this contact point before `pause` seconds are over."""
+        await self._run("slow", contact_point_id, round(pause * 1e6))
+
+
+class Rings:
+    """The rings of all carrier accounts, by account name; one client for all of them."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._rings: dict[str, Ring] = {}
+
+    def of(self, account: str) -> Ring:
+        """The ring of one carrier account."""
+        if account not in self._rings:
+            self._rings[account] = Ring(self._client, account)
+        return self._rings[account]
+
+    async def offer(
+        self, account: str, contact_point_id: str, urgent: bool, rate: float, ranges: Sequence[Range], due_us: int = 0
+    ) -> bool:
+        """Push after a commit, best effort: where it fails the reconciler makes the messages reachable."""
+        try:
+            await self.of(account).push(contact_point_id, urgent, rate, ranges, due_us)
+        except RedisError:
+            return False
+        return True
+
+    async def ping(self) -> None:
+        """Raise where Redis is away."""
+        await cast("Awaitable[bool]", self._client.ping())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
