@@ -68,5 +68,3 @@ def slug_from_label(label: str) -> str:
 def slug_or_made(field: str, typed: str, label: str, suffix: Callable[[], str]) -> str:
     """The caller's slug, checked; or one made from the label with a short random suffix against clashes."""
     return check_slug(field, typed) if typed else f"{slug_from_label(label)}-{suffix()}"
-
-

@@ -13,11 +13,24 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, SmallInteger, String, Uuid, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    SmallInteger,
+    String,
+    Uuid,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, PROVES_SENT, ReasonCode, State
-from sendout.storage.rows import insert_rows, rows_parameters, rows_table
+from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
 from sendout.storage.tables import event, event_head, message, notification, progress, tally_delta, usage
 
 MAX_RUN = 512
@@ -26,7 +39,7 @@ MAX_RUN = 512
 QUARTER_HOUR_US = 900 * 1_000_000
 
 _ALLOWED_CODES = [current * 16 + following for current, following in ALLOWED_PAIRS]
-_COLUMNS = {
+_COLUMNS: Columns = {
     "notification_id": Uuid(),
     "index": Integer(),
     "state": SmallInteger(),
@@ -64,6 +77,7 @@ class Changed:
     segments: int
     attempt: int
     first_sent: bool
+    sent_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +133,7 @@ _FACTS = select(
 
 RETURNING = (
     message.c.notification_id,
-    message.c.index,
+    message.c.index.label("message_index"),  # a row's own `index` is the method of tuples
     message.c.previous,
     message.c.state,
     message.c.reason,
@@ -144,7 +158,9 @@ async def apply(
         for c in ordered
     ]
     parameters = rows_parameters(connection, "wanted", _COLUMNS, rows) | {"now": now_us}
-    changed = [_changed(row, now_us) for row in await connection.execute(_apply_statement(connection.dialect.name), parameters)]
+    changed = [
+        _changed(row, now_us) for row in await connection.execute(_apply_statement(connection.dialect.name), parameters)
+    ]
     await book(connection, facts, changed, now_us)
     return changed
 
@@ -185,13 +201,14 @@ def _changed(row: Any, now_us: int) -> Changed:
     unsent_before = previous < State.SENT or (previous is State.UNKNOWN and row.sent_time == now_us)
     return Changed(
         row.notification_id,
-        row.index,
+        row.message_index,
         previous,
         state,
         row.reason,
         row.segments,
         row.attempt,
         state in PROVES_SENT and unsent_before,
+        row.sent_time,
     )
 
 
@@ -265,9 +282,7 @@ async def add_progress(
     )
 
 
-async def _book_tallies(
-    connection: AsyncConnection, known: dict[uuid.UUID, Facts], changed: Sequence[Changed]
-) -> None:
+async def _book_tallies(connection: AsyncConnection, known: dict[uuid.UUID, Facts], changed: Sequence[Changed]) -> None:
     deltas: defaultdict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
     for change in changed:
         of = known[change.notification_id]
@@ -291,7 +306,7 @@ async def add_tally(
     )
 
 
-_USAGE_COLUMNS = {
+_USAGE_COLUMNS: Columns = {
     "notification_id": Uuid(),
     "index": Integer(),
     "contact_point_id": String(),
@@ -348,7 +363,7 @@ def _runs(changed: Sequence[Changed], now_us: int) -> list[Run]:
     return runs
 
 
-_EVENT_COLUMNS = {
+_EVENT_COLUMNS: Columns = {
     "position": BigInteger(),
     "notification_id": Uuid(),
     "first": Integer(),

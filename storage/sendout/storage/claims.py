@@ -32,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sendout.domain.permissions import EVERYONE, Grant
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import RETURNING, Changed, FactsCache, book
-from sendout.storage.rows import rows_parameters, rows_table
+from sendout.storage.rows import Columns, rows_parameters, rows_table
 from sendout.storage.tables import (
     consent,
     contact_point,
@@ -97,9 +97,7 @@ class WorkerDead(Exception):
     """This incarnation was declared dead: it may claim nothing more."""
 
 
-async def standings(
-    connection: AsyncConnection, ids: Sequence[uuid.UUID], now_us: int
-) -> dict[uuid.UUID, Standing]:
+async def standings(connection: AsyncConnection, ids: Sequence[uuid.UUID], now_us: int) -> dict[uuid.UUID, Standing]:
     """How these notifications stand now; those that are gone are left out."""
     rows = await connection.execute(_STANDINGS, {"ids": list(set(ids))})
     return {row.id: _standing(row, now_us) for row in rows}
@@ -163,7 +161,7 @@ _STANDINGS = (
     .where(notification.c.id.in_(bindparam("ids", expanding=True)))
 )
 
-_RANGE_COLUMNS = {
+_RANGE_COLUMNS: Columns = {
     "notification_id": Uuid(),
     "first": Integer(),
     "last": Integer(),
@@ -198,7 +196,7 @@ async def claim(
     claimed = [
         Claimed(
             row.notification_id,
-            row.index,
+            row.message_index,
             row.number,
             row.segments,
             row.attempt,
@@ -268,7 +266,14 @@ def _claim_statement(dialect: str) -> Any:
 
 def _claim_changed(row: Any) -> Changed:
     return Changed(
-        row.notification_id, row.index, State.QUEUED, State.SENDING, "", row.segments, row.attempt, first_sent=False
+        row.notification_id,
+        row.message_index,
+        State.QUEUED,
+        State.SENDING,
+        "",
+        row.segments,
+        row.attempt,
+        first_sent=False,
     )
 
 
@@ -285,7 +290,9 @@ async def _finish(
     statement = _finish_statement(connection.dialect.name, reason is ReasonCode.OPTED_OUT)
     rows = await connection.execute(statement, parameters)
     return [
-        Changed(r.notification_id, r.index, State.QUEUED, state, r.reason, r.segments, r.attempt, first_sent=False)
+        Changed(
+            r.notification_id, r.message_index, State.QUEUED, state, r.reason, r.segments, r.attempt, first_sent=False
+        )
         for r in rows
     ]
 

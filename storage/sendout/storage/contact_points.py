@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, null, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -98,9 +98,7 @@ async def insert_new(connection: AsyncConnection, new: ContactPoint) -> bool:
 
 async def replace(connection: AsyncConnection, changed: ContactPoint) -> None:
     """Replace the settings and the lists of a contact point that this transaction locked to change."""
-    await connection.execute(
-        update(contact_point).where(contact_point.c.id == changed.id).values(**_columns(changed))
-    )
+    await connection.execute(update(contact_point).where(contact_point.c.id == changed.id).values(**_columns(changed)))
     await _set_lists(connection, changed)
 
 
@@ -109,9 +107,7 @@ def _granted(
 ) -> ColumnElement[bool]:
     held = or_(
         role_grant.c.role_id == EVERYONE,
-        exists().where(
-            principal_role.c.principal_id == principal_id, principal_role.c.role_id == role_grant.c.role_id
-        ),
+        exists().where(principal_role.c.principal_id == principal_id, principal_role.c.role_id == role_grant.c.role_id),
     )
     return exists().where(
         role_grant.c.contact_point_id == contact_point_id,
@@ -141,7 +137,11 @@ def _columns(point: ContactPoint) -> dict[str, Any]:
     values = asdict(point)
     for name in _LISTS.values():
         del values[name]
-    return values | {"allowed_countries": list(point.allowed_countries)}
+    quiet = values["quiet_hours"]
+    return values | {
+        "allowed_countries": list(point.allowed_countries),
+        "quiet_hours": null() if quiet is None else quiet,  # not the JSON text "null"
+    }
 
 
 async def _one(connection: AsyncConnection, statement: Select[Any]) -> ContactPoint | None:

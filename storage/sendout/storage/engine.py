@@ -32,7 +32,12 @@ class Database:
         parsed = make_url(url)
         self.is_postgres = parsed.get_backend_name() == "postgresql"
         # hide_parameters: numbers and texts must not get into exceptions and logs.
-        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 0, "pool_timeout": 5}
+        options: dict[str, Any] = {
+            "hide_parameters": True,
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": 5,
+        }
         if self.is_postgres:
             options |= {"connect_args": {"server_settings": _POSTGRES_SETTINGS, "timeout": 5}, "pool_pre_ping": False}
         else:

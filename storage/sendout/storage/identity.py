@@ -96,9 +96,7 @@ async def list_roles(
 async def update_role(connection: AsyncConnection, changed: Role) -> None:
     """Replace the label and the permissions."""
     await connection.execute(
-        update(role)
-        .where(role.c.id == changed.id)
-        .values(label=changed.label, permissions=sorted(changed.permissions))
+        update(role).where(role.c.id == changed.id).values(label=changed.label, permissions=sorted(changed.permissions))
     )
 
 
@@ -134,9 +132,7 @@ async def insert_principal(
     """Keep a principal ("service" or "user") and its roles besides `everyone`; False where the id is taken."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     done = await connection.execute(
-        make(principal)
-        .values(id=principal_id, kind=kind, label=label, create_time=now_us)
-        .on_conflict_do_nothing()
+        make(principal).values(id=principal_id, kind=kind, label=label, create_time=now_us).on_conflict_do_nothing()
     )
     if done.rowcount != 1:
         return False

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
 from sendout.storage.changes import QUARTER_HOUR_US, Run, add_tally, append_events
-from sendout.storage.tables import consent, message, notification, progress, request
+from sendout.storage.tables import consent, notification, progress, request
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,7 @@ def _json(value: dict[str, str] | None) -> str | None:
     return None if value is None else json.dumps(value)
 
 
-async def book_accept(
-    connection: AsyncConnection, values: Mapping[str, Any], first_state: State, reason: str
-) -> None:
+async def book_accept(connection: AsyncConnection, values: Mapping[str, Any], first_state: State, reason: str) -> None:
     """The tally delta and the one event of an accepted notification. The transaction's last write."""
     created = values["create_time"]
     await add_tally(

@@ -28,7 +28,8 @@ class Open:
     urgent: bool
     rate: float
     queued: int
-    message_count: int
+    segments: int  # of one message
+    due_since: int  # when its first message could leave
 
 
 async def with_queued(connection: AsyncConnection, carrier: str) -> list[Open]:
@@ -40,7 +41,8 @@ async def with_queued(connection: AsyncConnection, carrier: str) -> list[Open]:
             notification.c.urgent,
             contact_point.c.segments_per_second,
             progress.c.queued,
-            notification.c.message_count,
+            notification.c.segments,
+            func.coalesce(notification.c.send_time, notification.c.create_time),
         )
         .join(progress, progress.c.notification_id == notification.c.id)
         .join(contact_point, contact_point.c.id == notification.c.contact_point_id)
@@ -81,7 +83,9 @@ async def overdue(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.U
     rows = await connection.execute(
         select(notification.c.id, notification.c.message_count)
         .join(progress, progress.c.notification_id == notification.c.id)
-        .where(progress.c.done == false(), progress.c.queued + progress.c.held > 0, notification.c.expire_time <= now_us)
+        .where(
+            progress.c.done == false(), progress.c.queued + progress.c.held > 0, notification.c.expire_time <= now_us
+        )
     )
     return [(row[0], row[1]) for row in rows]
 

@@ -12,10 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
-from sendout.storage.rows import insert_rows
+from sendout.storage.rows import Columns, insert_rows
 from sendout.storage.tables import carrier_ref, inbound, message, receipt
 
-_REF_COLUMNS = {
+_REF_COLUMNS: Columns = {
     "carrier": String(),
     "ref": String(),
     "part": SmallInteger(),
@@ -47,10 +47,10 @@ async def find_references(
 ) -> dict[str, tuple[uuid.UUID, int]]:
     """(notification, index) by reference; unknown ones are left out."""
     rows = await connection.execute(_FIND, {"carrier": carrier, "refs": list(refs)})
-    return {row.ref: (row.notification_id, row.index) for row in rows}
+    return {row.ref: (row.notification_id, row.message_index) for row in rows}
 
 
-_FIND = select(carrier_ref.c.ref, carrier_ref.c.notification_id, carrier_ref.c.index).where(
+_FIND = select(carrier_ref.c.ref, carrier_ref.c.notification_id, carrier_ref.c.index.label("message_index")).where(
     carrier_ref.c.carrier == bindparam("carrier"), carrier_ref.c.ref.in_(bindparam("refs", expanding=True))
 )
 
@@ -65,7 +65,13 @@ async def insert_receipts(connection: AsyncConnection, rows: Sequence[dict[str, 
 async def parked(connection: AsyncConnection, limit: int) -> Sequence[Any]:
     """Parked receipts whose message is known by now: (id, state, reason, notification_id, index), oldest first."""
     rows = await connection.execute(
-        select(receipt.c.id, receipt.c.state, receipt.c.reason, carrier_ref.c.notification_id, carrier_ref.c.index)
+        select(
+            receipt.c.id,
+            receipt.c.state,
+            receipt.c.reason,
+            carrier_ref.c.notification_id,
+            carrier_ref.c.index.label("message_index"),
+        )
         .join(carrier_ref, (carrier_ref.c.carrier == receipt.c.carrier) & (carrier_ref.c.ref == receipt.c.ref))
         .where(receipt.c.parked)
         .order_by(receipt.c.receive_time)

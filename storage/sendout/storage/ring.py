@@ -7,10 +7,10 @@ command set is that of 7.2. Every key of one account shares a hash tag, so all s
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -140,7 +140,7 @@ class Ring:
     async def done(self, incarnation: int, message_ids: Sequence[str]) -> None:
         """Take settled messages out of the journal."""
         if message_ids:
-            await cast("Awaitable[int]", self._client.hdel(f"{self._prefix}:inflight:{incarnation}", *message_ids))
+            await self._client.hdel(f"{self._prefix}:inflight:{incarnation}", *message_ids)
 
     async def fence(self, incarnation: int) -> tuple[str, set[str]]:
         """(epoch, the message ids that incarnation had in flight); it gets no permit from now on."""
@@ -190,7 +190,7 @@ class Rings:
 
     async def ping(self) -> None:
         """Raise where Redis is away."""
-        await cast("Awaitable[bool]", self._client.ping())
+        await self._client.ping()
 
     async def close(self) -> None:
         """Close the connections."""

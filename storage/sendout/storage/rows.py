@@ -53,8 +53,6 @@ def _plain(value: Any) -> Any:
     return value.hex if isinstance(value, uuid.UUID) else value
 
 
-
-
 async def insert_rows(
     connection: AsyncConnection,
     table: Table,

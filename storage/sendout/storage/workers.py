@@ -46,9 +46,7 @@ async def register(connection: AsyncConnection, name: str, redis_epoch: str) -> 
 async def heartbeat(connection: AsyncConnection, incarnation: int) -> bool:
     """Say that this incarnation lives; False where it was declared dead."""
     done = await connection.execute(
-        update(worker)
-        .where(worker.c.id == incarnation, worker.c.dead == false())
-        .values(heartbeat_time=database_now())
+        update(worker).where(worker.c.id == incarnation, worker.c.dead == false()).values(heartbeat_time=database_now())
     )
     return bool(done.rowcount)
 

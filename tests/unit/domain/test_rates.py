@@ -6,6 +6,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sendout.domain.rates import SECOND, Limit, Pace, earliest, grant, interval, is_lost, lost
 
 

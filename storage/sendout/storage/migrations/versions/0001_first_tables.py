@@ -1,6 +1,7 @@
 """The first tables."""
 
 from alembic import op
+
 from sendout.storage.tables import metadata
 
 revision = "0001"

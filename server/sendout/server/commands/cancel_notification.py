@@ -1,0 +1,93 @@
+"""Cancel what has not left the queue."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from sendout.domain.clock import Clock
+from sendout.domain.errors import Reason, SendoutError, not_found
+from sendout.domain.ids import parse_uuid
+from sendout.domain.permissions import Caller, Grant, Permission
+from sendout.domain.states import ReasonCode, State
+from sendout.storage import audit, contact_points
+from sendout.storage.changes import FactsCache
+from sendout.storage.engine import Database
+from sendout.storage.open_work import change_all
+from sendout.storage.tables import notification, progress
+
+_WAITING = frozenset({State.HELD, State.QUEUED})
+
+
+class CancelNotification:
+    """The use case: whoever sent it, may send from its contact point, or administers, may cancel it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._facts = FactsCache()
+
+    async def __call__(self, caller: Caller, notification_id: str) -> tuple[uuid.UUID, int]:
+        """(id, messages canceled by this call). Raises NOTIFICATION_NOT_FOUND, SEND_NOT_PERMITTED, ALREADY_FINISHED."""
+        identifier = parse_uuid(notification_id)
+        if identifier is None:
+            raise not_found(Reason.NOTIFICATION_NOT_FOUND, "notification", notification_id)
+        count = await self._mark(caller, identifier)
+        canceled = 0
+        async for changed in change_all(
+            self._database,
+            self._facts,
+            identifier,
+            count,
+            from_states=_WAITING,
+            state=State.CANCELED,
+            reason=ReasonCode.CANCELED_BY_CALLER,
+            now_us=self._clock.now_us(),
+        ):
+            canceled += len(changed)
+        return identifier, canceled
+
+    async def _mark(self, caller: Caller, identifier: uuid.UUID) -> int:
+        """Forbid every later claim; answers the number of messages."""
+        async with self._database.write() as connection:
+            row = (await connection.execute(_FIND, {"id": identifier})).first()
+            if row is None:
+                raise not_found(Reason.NOTIFICATION_NOT_FOUND, "notification", str(identifier))
+            if not await self._permitted(connection, caller, row):
+                raise SendoutError(
+                    Reason.SEND_NOT_PERMITTED,
+                    "Only its sender, or someone who may send from its contact point, can cancel a notification.",
+                )
+            if row.done:
+                raise SendoutError(
+                    Reason.ALREADY_FINISHED, "Every message of this notification is final; nothing is left to cancel."
+                )
+            await connection.execute(update(notification).where(notification.c.id == identifier).values(canceled=True))
+            await audit.record(
+                connection,
+                caller.principal_id,
+                caller.api_key_id,
+                "CancelNotification",
+                str(identifier),
+                caller.trace_id,
+                self._clock.now_us(),
+            )
+            return int(row.message_count)
+
+    async def _permitted(self, connection: Any, caller: Caller, row: Any) -> bool:
+        if caller.principal_id == row.principal_id or Permission.ADMINISTER in caller.permissions:
+            return True
+        return await contact_points.may(
+            connection, row.contact_point_id, Grant.SEND_NOTIFICATIONS, caller.principal_id
+        )
+
+
+_FIND = (
+    select(
+        notification.c.principal_id, notification.c.contact_point_id, notification.c.message_count, progress.c.done
+    )
+    .join(progress, progress.c.notification_id == notification.c.id)
+    .where(notification.c.id == bindparam("id"))
+)

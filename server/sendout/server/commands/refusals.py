@@ -1,0 +1,43 @@
+"""Refusals that several use cases share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sendout.domain.errors import Reason, SendoutError, Violation
+from sendout.storage import identity
+
+
+def refuse_fields(violations: Sequence[Violation]) -> None:
+    """Raise FIELD_INVALID with every problem where there is one; the sentence names the first."""
+    if not violations:
+        return
+    first = f"{violations[0].field}: {violations[0].description}"
+    more = f" ({len(violations) - 1} more)" if len(violations) > 1 else ""
+    raise SendoutError(Reason.FIELD_INVALID, first + more, violations=violations)
+
+
+def id_taken(kind: str, identifier: str) -> SendoutError:
+    """ID_TAKEN; `kind` in plain words."""
+    return SendoutError(
+        Reason.ID_TAKEN,
+        f"There is a {kind} {identifier!r} already. Choose another id, or leave it empty to have one made.",
+        metadata={"id": identifier},
+    )
+
+
+async def require_roles(connection: AsyncConnection, lists: Iterable[tuple[str, Collection[str]]]) -> None:
+    """Raise ROLE_NOT_FOUND unless every role of these (field, role ids) exists; they are held until the commit."""
+    named = [(f"{field}[{place}]", role_id) for field, ids in lists for place, role_id in enumerate(ids)]
+    existing = await identity.existing_roles(connection, {role_id for _, role_id in named})
+    missing = [(field, role_id) for field, role_id in named if role_id not in existing]
+    if missing:
+        field, role_id = missing[0]
+        raise SendoutError(
+            Reason.ROLE_NOT_FOUND,
+            f"{field}: there is no role {role_id[:80]!r}. List the roles, or create it first.",
+            violations=[Violation(place, f"There is no role {typed[:80]!r}.") for place, typed in missing],
+            metadata={"id": role_id[:80]},
+        )

@@ -1,0 +1,184 @@
+"""What is safe in the settings: one finding a line, for `sendout check-config` and for every start.
+
+Only what can be seen in the settings and on this machine's disk; the database and Redis are asked at the start.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sendout.server.config import CarrierSettings, ConfigError, Settings
+
+_SECRET_NAME = re.compile(r"password|secret|token|api_key", re.IGNORECASE)
+
+
+class Level(StrEnum):
+    """How bad a finding is: `refuse` keeps the server from starting."""
+
+    OK = "ok"
+    WARN = "warn"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `sendout check-config`."""
+
+    level: Level
+    subject: str  # the setting's variable
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.level:<6}  {self.subject}: {self.text}"
+
+
+def check_config(settings: Settings) -> list[Finding]:
+    """Everything worth saying about these settings, good and bad."""
+    checks = (_storage, _transport, _secret, _carriers, _dispatch, _telemetry)
+    return [finding for check in checks for finding in check(settings)]
+
+
+def refuse_unsafe(settings: Settings) -> list[Finding]:
+    """The findings, where none refuses; otherwise raises ConfigError with those that do."""
+    findings = check_config(settings)
+    refusals = [f"{finding.subject}: {finding.text}" for finding in findings if finding.level is Level.REFUSE]
+    if refusals:
+        raise ConfigError("\n".join(refusals))
+    return findings
+
+
+def is_loopback(address: str) -> bool:
+    """True where `address` (`host:port`, `[v6]:port` or `unix:path`) can be reached from this machine alone."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _storage(settings: Settings) -> Iterator[Finding]:
+    storage = settings.storage
+    engine = storage.database_url.partition(":")[0]
+    if engine == "postgresql+asyncpg":
+        yield Finding(Level.OK, "SENDOUT_DATABASE_URL", "PostgreSQL.")
+    elif engine == "sqlite+aiosqlite":
+        yield Finding(Level.OK, "SENDOUT_DATABASE_URL", "SQLite: one machine, all processes on it.")
+    else:
+        text = f"{engine!r} is not supported. Use postgresql+asyncpg://… or sqlite+aiosqlite:///…."
+        yield Finding(Level.REFUSE, "SENDOUT_DATABASE_URL", text)
+    if not re.match(r"(redis|rediss|unix)://", storage.redis_url):
+        text = "Begin it with redis://, rediss:// or unix://."
+        yield Finding(Level.REFUSE, "SENDOUT_REDIS_URL", text)
+    if storage.accept_loss:
+        yield Finding(Level.WARN, "SENDOUT_ACCEPT_LOSS", "The database may lose accepted notifications.")
+    if settings.config is not None and _readable_by_others(settings.config):
+        yield Finding(
+            Level.WARN, "SENDOUT_CONFIG", "Other users can read the file. Keep credentials out of it, or chmod 600."
+        )
+
+
+def _transport(settings: Settings) -> Iterator[Finding]:
+    server = settings.server
+    if (server.tls_cert is None) != (server.tls_key is None):
+        yield Finding(Level.REFUSE, "SENDOUT_TLS_CERT", "Give SENDOUT_TLS_CERT and SENDOUT_TLS_KEY together.")
+    elif server.tls_cert is not None and server.tls_key is not None:
+        yield from _file("SENDOUT_TLS_CERT", server.tls_cert, private=False)
+        yield from _file("SENDOUT_TLS_KEY", server.tls_key, private=True)
+    elif is_loopback(server.listen):
+        yield Finding(Level.OK, "SENDOUT_LISTEN", f"{server.listen} without TLS, reachable from this machine alone.")
+    elif server.allow_plaintext:
+        text = f"{server.listen} without TLS: API keys and phone numbers cross the network in clear."
+        yield Finding(Level.WARN, "SENDOUT_LISTEN", text)
+    else:
+        text = f"{server.listen} is no loopback address. Set SENDOUT_TLS_CERT and SENDOUT_TLS_KEY."
+        yield Finding(Level.REFUSE, "SENDOUT_LISTEN", text)
+    if server.reflection and not is_loopback(server.listen):
+        yield Finding(Level.WARN, "SENDOUT_REFLECTION", "Anyone who can connect can list the services.")
+
+
+def _secret(settings: Settings) -> Iterator[Finding]:
+    secrets = settings.secrets
+    name = "SENDOUT_SECRET_KEY" if secrets.secret_key_file is None else "SENDOUT_SECRET_KEY_FILE"
+    if secrets.secret_key is not None and secrets.secret_key_file is not None:
+        yield Finding(Level.REFUSE, name, "SENDOUT_SECRET_KEY is set as well. Keep one of them.")
+        return
+    try:
+        secrets.derive("check")
+    except ConfigError as error:
+        yield Finding(Level.REFUSE, name, str(error))
+        return
+    if secrets.secret_key_file is not None:
+        yield from _file(name, secrets.secret_key_file, private=True)
+    elif secrets.secret_key is not None and len(set(secrets.secret_key)) < 10:
+        yield Finding(Level.REFUSE, name, "It is too regular to be a secret. Make one with `openssl rand -hex 32`.")
+    else:
+        yield Finding(Level.OK, name, "Present.")
+
+
+def _carriers(settings: Settings) -> Iterator[Finding]:
+    known = {entry.name for entry in importlib.metadata.entry_points(group="sendout.carriers")}
+    if not settings.carriers:
+        yield Finding(Level.WARN, "SENDOUT_CARRIERS", "There is no carrier, so nothing can be sent.")
+    for name, carrier in settings.carriers.items():
+        if carrier.type not in known:
+            text = f"{name} is of the unknown type {carrier.type!r}. Installed: {', '.join(sorted(known)) or 'none'}."
+            yield Finding(Level.REFUSE, "SENDOUT_CARRIERS", text)
+            continue
+        yield from _carrier(name, carrier)
+
+
+def _carrier(name: str, carrier: CarrierSettings) -> Iterator[Finding]:
+    try:
+        carrier.resolved()
+    except ConfigError as error:
+        yield Finding(Level.REFUSE, "SENDOUT_CARRIERS", f"{name}: {error}")
+        return
+    for key, value in (carrier.model_extra or {}).items():
+        if _SECRET_NAME.search(key) and isinstance(value, str) and not value.startswith(("file:", "env:")):
+            text = f"{name}: {key} is written out. Give it as file:PATH or env:NAME."
+            yield Finding(Level.WARN, "SENDOUT_CARRIERS", text)
+    yield Finding(Level.OK, "SENDOUT_CARRIERS", f"{name} ({carrier.type}).")
+
+
+def _dispatch(settings: Settings) -> Iterator[Finding]:
+    dispatch = settings.dispatch
+    if dispatch.permit_horizon < dispatch.permit_grace:
+        text = "It is shorter than SENDOUT_PERMIT_GRACE, so permits would run out before they can be used."
+        yield Finding(Level.REFUSE, "SENDOUT_PERMIT_HORIZON", text)
+    if dispatch.receipt_deadline < 3600:
+        yield Finding(Level.WARN, "SENDOUT_RECEIPT_DEADLINE", "Many receipts arrive later than within an hour.")
+
+
+def _telemetry(settings: Settings) -> Iterator[Finding]:
+    endpoint = settings.telemetry.otlp_endpoint
+    if endpoint is None:
+        yield Finding(Level.OK, "OTEL_EXPORTER_OTLP_ENDPOINT", "Not set: traces stay in the process.")
+    elif endpoint.startswith("http://") and not is_loopback(endpoint.removeprefix("http://").rstrip("/")):
+        yield Finding(Level.WARN, "OTEL_EXPORTER_OTLP_ENDPOINT", "Spans leave this machine without TLS.")
+    else:
+        yield Finding(Level.OK, "OTEL_EXPORTER_OTLP_ENDPOINT", "Traces and metrics are exported.")
+
+
+def _file(subject: str, path: Path, *, private: bool) -> Iterator[Finding]:
+    if not os.access(path, os.R_OK) or not path.is_file():
+        yield Finding(Level.REFUSE, subject, f"{path} is not a readable file.")
+    elif private and _readable_by_others(path):
+        yield Finding(Level.REFUSE, subject, f"Other users can read {path}. Run chmod 600 on it.")
+    else:
+        yield Finding(Level.OK, subject, "Readable" + (", by its owner alone." if private else "."))
+
+
+def _readable_by_others(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))

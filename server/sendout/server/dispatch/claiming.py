@@ -1,0 +1,113 @@
+"""From the ring to our hands: take ranges, claim their messages in SQL, line them up for permits."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sendout.domain.errors import SendoutError
+from sendout.domain.ids import message_id
+from sendout.domain.states import State
+from sendout.domain.text import Encoding
+from sendout.server.carriers.base import Outgoing
+from sendout.server.dispatch.incarnation import Lives
+from sendout.server.dispatch.submitting import Submitter
+from sendout.server.dispatch.work import Incarnation, Ready, Work
+from sendout.server.telemetry import Attribute, SpanName
+from sendout.storage.claims import Claim, Claimed, Standing, WorkerDead, claim
+from sendout.storage.ring import Rate, RedisError, Taken
+
+TAKE_HORIZON_S = 0.25
+TURN = 100
+LEASE_S = 5.0
+_IDLE_S = 0.05
+_PAUSED_S = 5.0  # how long a switched-off contact point's ranges rest
+
+
+class Claimer:
+    """The loop that keeps the hands full."""
+
+    def __init__(self, work: Work, lives: Lives, submitter: Submitter) -> None:
+        self._work = work
+        self._lives = lives
+        self._submitter = submitter
+
+    async def run(self) -> None:
+        """Until the work stops."""
+        work = self._work
+        while not work.stopping:
+            room = min(work.settings.window - work.held, work.settings.claim_batch)
+            # A claim costs much the same for one message as for many: wait for a quarter of a batch.
+            if room < min(work.settings.claim_batch, work.settings.window) // 4:
+                await self._wait_for_room()
+                continue
+            try:
+                idle = await self._step(room)
+            except WorkerDead:
+                await self._lives.renew("declared dead")
+                idle = 0.0
+            except (SendoutError, *RedisError) as error:
+                # Ranges come back by their lease; a claim whose commit is in doubt is recovered like a dead worker's.
+                work.log.warning("claim_failed", error=type(error).__name__)
+                if isinstance(error, SendoutError):
+                    await self._lives.renew("claim in doubt")
+                idle = 1.0
+            if idle:
+                await asyncio.sleep(idle)
+
+    async def _wait_for_room(self) -> None:
+        self._work.room.clear()
+        try:
+            await asyncio.wait_for(self._work.room.wait(), 1.0)
+        except TimeoutError:
+            return
+
+    async def _step(self, room: int) -> float:
+        work = self._work
+        taken, wait = await work.ring.take(room, horizon=TAKE_HORIZON_S, turn=TURN, lease=LEASE_S)
+        if not taken:
+            return min(max(wait, 0.002), _IDLE_S)
+        incarnation = work.incarnation
+        now = work.clock.now_us()
+        async with work.database.write() as connection:
+            made = await claim(connection, work.facts, incarnation.id, [t.range for t in taken], now)
+            origins = await work.facts.load(connection, made.standings)
+        with work.telemetry.batch_span(
+            SpanName.CLAIM,
+            {(of.trace_id, of.span_id) for of in origins.values()},
+            {Attribute.MESSAGES: len(made.claimed)},
+        ):
+            self._line_up(made, incarnation)
+            await self._rest_paused(taken, made)
+            await work.ring.release(taken)
+        return 0.0 if made.claimed else 0.002
+
+    def _line_up(self, made: Claim, incarnation: Incarnation) -> None:
+        for claimed in made.claimed:
+            standing = made.standings[claimed.notification_id]
+            rate = Rate(standing.segments_per_second, standing.burst_segments)
+            point = self._submitter.point(standing.contact_point_id, rate)
+            point.queue.append(self._ready(claimed, standing, incarnation))
+        self._work.held += len(made.claimed)
+        self._submitter.wake()
+
+    def _ready(self, claimed: Claimed, standing: Standing, incarnation: Incarnation) -> Ready:
+        outgoing = Outgoing(
+            message_id(claimed.notification_id, claimed.index),
+            claimed.attempt,
+            claimed.number,
+            standing.sender,
+            claimed.text,
+            Encoding(standing.encoding),
+            claimed.segments,
+            standing.expire_time,
+        )
+        facts = self._work.facts.known(claimed.notification_id)
+        return Ready(claimed, outgoing, incarnation, standing.contact_point_id, facts)
+
+    async def _rest_paused(self, taken: list[Taken], made: Claim) -> None:
+        paused = {i for i, standing in made.standings.items() if standing.verdict is State.QUEUED}
+        due = self._work.clock.now_us() + round(_PAUSED_S * 1e6)
+        for t in taken:
+            if t.range.notification_id in paused:
+                rate = made.standings[t.range.notification_id].segments_per_second
+                await self._work.ring.push(t.contact_point_id, t.urgent, rate, [t.range], due)

@@ -1,0 +1,148 @@
+"""The lives of this process: an incarnation per Redis epoch, kept alive by heartbeats, left behind when in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from sendout.domain.errors import SendoutError
+from sendout.domain.states import ReasonCode, State
+from sendout.server.dispatch.work import Incarnation, Ready, Work
+from sendout.storage import workers
+from sendout.storage.changes import Change, apply
+from sendout.storage.claims import Range
+from sendout.storage.ring import RedisError
+
+HEARTBEAT_S = 1.0
+SILENCE_S = 5.0
+"""Silence after which a worker is declared dead."""
+
+
+class Lives:
+    """Registers, renews and keeps alive the incarnation of one account's dispatcher."""
+
+    def __init__(self, work: Work, name: str) -> None:
+        self._work = work
+        self._name = f"{work.account}/{name}"
+        self._renewing = asyncio.Lock()
+        self.last_beat = 0.0  # monotonic time of the last heartbeat the database took
+        self.rebuild = asyncio.Event()  # set when Redis was found empty
+
+    async def start(self) -> None:
+        """Register, waiting for both stores as long as it takes."""
+        while not self._work.stopping:
+            try:
+                await self._register()
+                return
+            except (SendoutError, *RedisError) as error:
+                self._work.log.warning("waiting_for_stores", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+
+    async def _register(self) -> None:
+        work = self._work
+        epoch, fresh = await work.ring.open(work.clock.random_bytes(8).hex())
+        if fresh:
+            self.rebuild.set()
+        async with work.database.write() as connection:
+            number = await workers.register(connection, self._name, epoch)
+        work.incarnation = Incarnation(number, epoch)
+        self.last_beat = work.clock.monotonic()
+        work.log.info("incarnation", id=number)
+
+    async def renew(self, why: str) -> None:
+        """Leave this incarnation: hand back what was never permitted and go on under a new number.
+
+        What is with the carrier settles under the old number; whatever is in doubt is recovered like a dead worker's.
+        """
+        before = self._work.incarnation
+        async with self._renewing:
+            if self._work.incarnation is not before:
+                return
+            self._work.log.warning("renewing", why=why)
+            waiting = self._work.take_back_unpermitted()
+            await self.hand_back(waiting)
+            await self.start()
+
+    async def hand_back(self, waiting: Sequence[Ready]) -> None:
+        """Return messages that were never written to the queue, and their ranges to the ring."""
+        work = self._work
+        if not waiting:
+            return
+        changes = [
+            Change(
+                ready.claimed.notification_id,
+                ready.claimed.index,
+                State.QUEUED,
+                ReasonCode.NONE,
+                ready.incarnation.id,
+                ready.claimed.attempt,
+            )
+            for ready in waiting
+        ]
+        try:
+            async with work.database.write() as connection:
+                await apply(connection, work.facts, changes, work.clock.now_us())
+            await work.ring.done(waiting[0].incarnation.id, [ready.outgoing.message_id for ready in waiting])
+            await offer_back(work, waiting)
+        except (SendoutError, *RedisError) as error:
+            work.log.warning("hand_back_failed", error=type(error).__name__, messages=len(waiting))
+        finally:
+            work.let_go(len(waiting))
+
+    async def run(self) -> None:
+        """Heartbeats, and the watch for an emptied or restarted Redis, until the work stops."""
+        work = self._work
+        while not work.stopping:
+            await asyncio.sleep(HEARTBEAT_S)
+            try:
+                alive = await self._beat()
+                epoch, fresh = await work.ring.open(work.clock.random_bytes(8).hex())
+            except (SendoutError, *RedisError) as error:
+                work.log.warning("heartbeat_failed", error=type(error).__name__)
+                continue
+            if fresh:
+                self.rebuild.set()
+            if not alive:
+                await self.renew("declared dead")
+            elif epoch != work.incarnation.epoch:
+                await self.renew("redis changed")
+
+    async def _beat(self) -> bool:
+        async with self._work.database.write() as connection:
+            alive = await workers.heartbeat(connection, self._work.incarnation.id)
+        self.last_beat = self._work.clock.monotonic()
+        return alive
+
+    async def end(self) -> None:
+        """Say goodbye after everything is settled."""
+        async with self._work.database.write() as connection:
+            await workers.end(connection, self._work.incarnation.id)
+
+
+async def offer_back(work: Work, waiting: Sequence[Ready]) -> None:
+    """Push single messages back to the ring as short ranges, per contact point."""
+    for point in {ready.contact_point_id for ready in waiting}:
+        mine = [ready for ready in waiting if ready.contact_point_id == point]
+        rate = work.points[point].rate.per_second
+        for urgent in (True, False):
+            ranges = join([ready for ready in mine if ready.facts.urgent is urgent])
+            if ranges:
+                await work.ring.push(point, urgent, rate, ranges)
+
+
+def join(waiting: Sequence[Ready]) -> list[Range]:
+    """Ranges that cover these messages, neighbours of equal segments joined."""
+    ranges: list[Range] = []
+    for ready in sorted(waiting, key=lambda r: (r.claimed.notification_id.int, r.claimed.index)):
+        claimed = ready.claimed
+        last = ranges[-1] if ranges else None
+        if (
+            last
+            and last.notification_id == claimed.notification_id
+            and last.last + 1 == claimed.index
+            and last.segments == claimed.segments
+        ):
+            ranges[-1] = Range(last.notification_id, last.first, claimed.index, last.segments)
+        else:
+            ranges.append(Range(claimed.notification_id, claimed.index, claimed.index, claimed.segments))
+    return ranges

@@ -1,0 +1,138 @@
+"""Writing down what became of submitted messages, in batches: rows, references, counts and events in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sendout.domain.errors import SendoutError
+from sendout.domain.states import State
+from sendout.server.carriers.base import Outcome, OutcomeKind
+from sendout.server.dispatch.outcomes import THROTTLE_PAUSE_S, Verdict, judge
+from sendout.server.dispatch.work import Ready, Work
+from sendout.server.telemetry import Attribute, SpanName
+from sendout.storage.changes import Change, apply
+from sendout.storage.claims import Range
+from sendout.storage.receipts import Reference, insert_references
+from sendout.storage.ring import RedisError
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    ready: Ready
+    outcome: Outcome
+    verdict: Verdict
+    due_time: int | None
+
+    def change(self) -> Change:
+        claimed = self.ready.claimed
+        return Change(
+            claimed.notification_id,
+            claimed.index,
+            self.verdict.state,
+            self.verdict.reason,
+            self.ready.incarnation.id,
+            claimed.attempt,
+            self.due_time,
+            self.verdict.refusal,
+        )
+
+
+class Settler:
+    """Collects outcomes and writes them; retries a batch until the database takes it."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._waiting: list[_Settled] = []
+        self._some = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closing = False
+
+    def put(self, ready: Ready, outcome: Outcome) -> None:
+        """Note an outcome; it is written within the settle delay."""
+        verdict = judge(outcome, ready.claimed.refusals, self._work.random)
+        due = None
+        if verdict.retry_after is not None:
+            due = self._work.clock.now_us() + round(verdict.retry_after * 1e6)
+        self._waiting.append(_Settled(ready, outcome, verdict, due))
+        self._some.set()
+        if len(self._waiting) >= self._work.settings.settle_batch:
+            self._full.set()
+
+    async def run(self) -> None:
+        """Until `close`, and then until nothing is left."""
+        settings = self._work.settings
+        while not (self._closing and not self._waiting):
+            await self._some.wait()
+            if len(self._waiting) < settings.settle_batch and not self._closing:
+                try:
+                    await asyncio.wait_for(self._full.wait(), settings.settle_delay)
+                except TimeoutError:
+                    pass
+            batch, self._waiting = self._waiting[: settings.settle_batch], self._waiting[settings.settle_batch :]
+            if len(self._waiting) < settings.settle_batch:
+                self._full.clear()
+            if not self._waiting and not self._closing:
+                self._some.clear()
+            if batch:
+                await self._settle(batch)
+
+    def close(self) -> None:
+        """No more outcomes will come."""
+        self._closing = True
+        self._some.set()
+        self._full.set()
+
+    async def _settle(self, batch: Sequence[_Settled]) -> None:
+        work = self._work
+        origins = {(s.ready.facts.trace_id, s.ready.facts.span_id) for s in batch}
+        with work.telemetry.batch_span(SpanName.SETTLE, origins, {Attribute.MESSAGES: len(batch)}):
+            while True:
+                try:
+                    await self._write(batch)
+                    break
+                except SendoutError as error:
+                    # Repeating is safe: each change names its try, and what is written already changes nothing.
+                    work.log.warning("settle_failed", error=type(error).__name__, messages=len(batch))
+                    await asyncio.sleep(0.5)
+            await self._tell_redis(batch)
+        work.let_go(len(batch))
+
+    async def _write(self, batch: Sequence[_Settled]) -> None:
+        work = self._work
+        references = [
+            Reference(work.account, s.outcome.ref, 0, s.ready.claimed.notification_id, s.ready.claimed.index)
+            for s in batch
+            if s.outcome.ref
+        ]
+        async with work.database.write() as connection:
+            await insert_references(connection, references)
+            changed = await apply(connection, work.facts, [s.change() for s in batch], work.clock.now_us())
+        work.measures.outcomes(s.outcome.kind.value for s in batch)
+        work.measures.changes(changed, work.facts, work.clock.now_us())
+
+    async def _tell_redis(self, batch: Sequence[_Settled]) -> None:
+        """Clear the journal, make retries reachable when due, slow down where the carrier asked for it."""
+        ring = self._work.ring
+        journal: defaultdict[int, list[str]] = defaultdict(list)
+        for s in batch:
+            journal[s.ready.incarnation.id].append(s.ready.outgoing.message_id)
+        try:
+            for incarnation, message_ids in journal.items():
+                await ring.done(incarnation, message_ids)
+            for s in batch:
+                if s.verdict.state is State.QUEUED:
+                    await self._retry_later(s)
+            for point in {s.ready.contact_point_id for s in batch if s.outcome.kind is OutcomeKind.THROTTLED}:
+                await ring.slow(point, THROTTLE_PAUSE_S)
+        except RedisError as error:
+            self._work.log.warning("journal_not_cleared", error=type(error).__name__)
+
+    async def _retry_later(self, settled: _Settled) -> None:
+        ready, claimed = settled.ready, settled.ready.claimed
+        only = Range(claimed.notification_id, claimed.index, claimed.index, claimed.segments)
+        rate = self._work.points[ready.contact_point_id].rate.per_second
+        due = settled.due_time or 0
+        await self._work.ring.push(ready.contact_point_id, ready.facts.urgent, rate, [only], due)

@@ -1,0 +1,150 @@
+"""From our hands to the carrier: ask for permits, wait for each slot, write within its grace.
+
+One pacer per contact point. A permit that could not be used in time is void and asked for again; Redis away means no
+permits, so nothing leaves (fail closed).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from sendout.server.carriers.base import Outcome, OutcomeKind, Outgoing
+from sendout.server.dispatch.incarnation import Lives
+from sendout.server.dispatch.settling import Settler
+from sendout.server.dispatch.work import Point, Ready, Work
+from sendout.server.telemetry import Attribute, SpanName
+from sendout.storage.ring import Fenced, Lost, Permits, Rate, RedisError
+
+
+class Submitter:
+    """Paces and submits the messages that the claimer lines up."""
+
+    def __init__(self, work: Work, lives: Lives, settler: Settler) -> None:
+        self._work = work
+        self._lives = lives
+        self._settler = settler
+        self._submits: set[asyncio.Task[None]] = set()
+
+    def point(self, contact_point_id: str, rate: Rate) -> Point:
+        """The queue of a contact point, with its rate as it is now."""
+        point = self._work.points.get(contact_point_id)
+        if point is None:
+            point = self._work.points[contact_point_id] = Point(contact_point_id, rate)
+        point.rate = rate
+        return point
+
+    def wake(self) -> None:
+        """See that a pacer runs for every contact point with messages."""
+        for point in self._work.points.values():
+            if point.queue and (point.pacer is None or point.pacer.done()):
+                point.pacer = asyncio.create_task(self._pace(point))
+
+    async def _pace(self, point: Point) -> None:
+        work = self._work
+        while point.queue and not work.stopping:
+            if work.submitting >= work.carrier.window:
+                await self._wait_for_window()
+                continue
+            room = min(work.settings.permit_batch, work.carrier.window - work.submitting)
+            batch = [point.queue[i] for i in range(min(room, len(point.queue)))]
+            batch = [ready for ready in batch if ready.incarnation is batch[0].incarnation]
+            asked = work.clock.monotonic()
+            try:
+                permits = await self._ask(point, batch)
+            except (Lost, Fenced) as error:
+                await self._lives.renew(type(error).__name__.lower())
+                continue
+            except RedisError as error:
+                # No answer: nothing was written, so the messages stay ours. After a reconnect no permit for 1 s + g.
+                work.log.warning("permit_failed", error=type(error).__name__)
+                await asyncio.sleep(1.0 + work.settings.permit_grace)
+                continue
+            answered = work.clock.monotonic()
+            granted = [point.queue.popleft() for _ in permits.waits if point.queue]
+            for ready, wait in zip(granted, permits.waits, strict=False):
+                ready.write_from = answered + wait
+                ready.write_until = asked + wait + work.settings.permit_grace
+            work.measures.permits(granted=len(granted))
+            await self._write_in_time(granted)
+            if permits.ask_again > 0:
+                await asyncio.sleep(permits.ask_again)
+
+    async def _ask(self, point: Point, batch: Sequence[Ready]) -> Permits:
+        work = self._work
+        return await work.ring.permit(
+            batch[0].incarnation.epoch,
+            batch[0].incarnation.id,
+            point.contact_point_id,
+            point.rate,
+            work.account_rate,
+            [(ready.outgoing.message_id, ready.claimed.segments) for ready in batch],
+            grace=work.settings.permit_grace,
+            horizon=work.settings.permit_horizon,
+        )
+
+    async def _wait_for_window(self) -> None:
+        self._work.room.clear()
+        try:
+            await asyncio.wait_for(self._work.room.wait(), 0.5)
+        except TimeoutError:
+            return
+
+    async def _write_in_time(self, granted: Sequence[Ready]) -> None:
+        """Start each message's write when its slot comes; those of one moment go together."""
+        place = 0
+        while place < len(granted):
+            delay = granted[place].write_from - self._work.clock.monotonic()
+            if delay > 0:
+                await asyncio.sleep(delay)
+            now = self._work.clock.monotonic()
+            end = place
+            while end < len(granted) and granted[end].write_from <= now:
+                end += 1
+            if end > place:
+                self._start(granted[place:end])
+            place = end
+
+    def _start(self, batch: Sequence[Ready]) -> None:
+        self._work.submitting += len(batch)
+        task = asyncio.create_task(self._submit(batch))
+        self._submits.add(task)
+        task.add_done_callback(self._submits.discard)
+
+    async def _submit(self, batch: Sequence[Ready]) -> None:
+        """Hand over now what is still in its grace; the carrier writes before it first waits."""
+        work = self._work
+        now = work.clock.monotonic()
+        in_time = {r.outgoing.message_id: r for r in batch if now <= r.write_until}
+        void = [r for r in batch if now > r.write_until]
+        if void:
+            work.submitting -= len(void)
+            self._ask_anew(void)
+        if not in_time:
+            return
+
+        def report(message: Outgoing, outcome: Outcome) -> None:
+            ready = in_time.pop(message.message_id, None)
+            if ready is not None:
+                work.submitting -= 1
+                self._settler.put(ready, outcome)
+
+        origins = {(r.facts.trace_id, r.facts.span_id) for r in in_time.values()}
+        with work.telemetry.batch_span(SpanName.SUBMIT, origins, {Attribute.MESSAGES: len(in_time)}):
+            try:
+                await work.carrier.submit([r.outgoing for r in in_time.values()], report)
+            except Exception as error:  # a carrier's fault must not take the dispatcher down
+                work.log.error("carrier_failed", error=type(error).__name__)
+        for ready in list(in_time.values()):
+            report(ready.outgoing, Outcome(OutcomeKind.UNKNOWN))
+
+    def _ask_anew(self, void: Sequence[Ready]) -> None:
+        self._work.measures.permits(wasted=len(void))
+        for ready in reversed(void):
+            self._work.points[ready.contact_point_id].queue.appendleft(ready)
+        self.wake()
+
+    async def drain(self) -> None:
+        """Wait for every submit that has begun."""
+        while self._submits:
+            await asyncio.wait(self._submits)

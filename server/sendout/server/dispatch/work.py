@@ -1,0 +1,100 @@
+"""What the parts of one account's dispatcher share: the messages in hand, the incarnation, the collaborators."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+import structlog
+
+from sendout.domain.clock import Clock
+from sendout.server.carriers.base import Carrier, Outgoing
+from sendout.server.config_sections import DispatchSettings
+from sendout.server.dispatch.measures import Measures
+from sendout.server.telemetry import Telemetry
+from sendout.storage.changes import Facts, FactsCache
+from sendout.storage.claims import Claimed
+from sendout.storage.engine import Database
+from sendout.storage.ring import Rate, Ring
+
+
+@dataclass(frozen=True, slots=True)
+class Incarnation:
+    """This process under one Redis epoch. The id fences everything it claimed."""
+
+    id: int
+    epoch: str
+
+
+@dataclass(slots=True)
+class Ready:
+    """A claimed message on its way to the carrier."""
+
+    claimed: Claimed
+    outgoing: Outgoing
+    incarnation: Incarnation
+    contact_point_id: str
+    facts: Facts
+    write_from: float = 0.0  # monotonic seconds between which its permit may be used
+    write_until: float = 0.0
+
+
+@dataclass(slots=True)
+class Point:
+    """The messages of one contact point that wait for permits, and its rate."""
+
+    contact_point_id: str
+    rate: Rate
+    queue: deque[Ready] = field(default_factory=deque)
+    pacer: asyncio.Task[None] | None = None
+
+
+class Work:
+    """The shared state of one carrier account in this process."""
+
+    def __init__(
+        self,
+        account: str,
+        database: Database,
+        ring: Ring,
+        carrier: Carrier,
+        clock: Clock,
+        settings: DispatchSettings,
+        telemetry: Telemetry,
+        measures: Measures,
+        account_rate: Rate | None = None,
+    ) -> None:
+        self.account = account
+        self.database = database
+        self.ring = ring
+        self.carrier = carrier
+        self.clock = clock
+        self.settings = settings
+        self.telemetry = telemetry
+        self.measures = measures
+        self.account_rate = account_rate
+        self.facts = FactsCache()
+        self.log = structlog.get_logger("sendout.dispatch").bind(account=account)
+        self.incarnation = Incarnation(0, "")
+        self.points: dict[str, Point] = {}
+        self.held = 0  # messages between claim and the commit of their outcome
+        self.submitting = 0  # messages with the carrier
+        self.room = asyncio.Event()  # set whenever a message leaves our hands
+        self.stopping = False
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        return int.from_bytes(self.clock.random_bytes(6), "big") / 2**48
+
+    def let_go(self, count: int) -> None:
+        """So many messages are no longer in our hands."""
+        self.held -= count
+        self.room.set()
+
+    def take_back_unpermitted(self) -> list[Ready]:
+        """Empty every queue; what was in them was never written."""
+        waiting = [ready for point in self.points.values() for ready in point.queue]
+        for point in self.points.values():
+            point.queue.clear()
+        return waiting
