@@ -8,7 +8,7 @@ import pytest
 from sendout.storage.engine import Database
 from sendout.storage.tables import event, usage
 from sqlalchemy import func, select
-from tests.integration.pipeline import GOOD, Pipeline, pipeline
+from tests.integration.pipeline import GOOD, Pipeline, pipeline, plain_numbers
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def pipe(database: Database, valkey_url: str) -> AsyncIterator[Pipeline]:
 
 async def test_everything_accepted_is_delivered_once(pipe: Pipeline) -> None:
     """S1: a send to many makes exactly one outgoing message per distinct recipient, and each is delivered."""
-    numbers = [f"+1415556{n:04d}" for n in range(1000)]
+    numbers = plain_numbers(1000)
     accepted = await pipe.send([*numbers, numbers[0]])
     assert accepted.notification["message_count"] == 1000
     async with pipe.dispatcher():

@@ -24,7 +24,8 @@ def rows_table(dialect: str, name: str, columns: Columns) -> Subquery:
     """A selectable with these columns, filled by `rows_parameters`. Join it like any table."""
     if dialect == "postgresql":
         arrays = [bindparam(f"{name}_{key}", type_=ARRAY(kind)) for key, kind in columns.items()]
-        table = func.unnest(*arrays).table_valued(*(column(key, kind) for key, kind in columns.items()), name=name)
+        cells = func.unnest(*arrays).table_valued(*(column(key, kind) for key, kind in columns.items()), name=f"{name}_s")
+        table = cells.render_derived()
         return select(*(table.c[key] for key in columns)).subquery(name)
     return _json_rows(name, columns).subquery(name)
 
