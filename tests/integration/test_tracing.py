@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -85,7 +85,7 @@ class Rig:
 
     def __init__(self, telemetry: Telemetry, address: str, service: Service, auth: Auth) -> None:
         self.telemetry, self.address, self.service, self.auth = telemetry, address, service, auth
-        self.channel = grpc.aio.insecure_channel(address, interceptors=aio_interceptors())
+        self.channel: Any = grpc.aio.insecure_channel(address, interceptors=aio_interceptors())
 
 
 @asynccontextmanager
@@ -152,7 +152,7 @@ async def test_blocking_client_carries_the_trace(monkeypatch: pytest.MonkeyPatch
 
         def call() -> tuple[str, str]:
             with (
-                traced_channel(grpc.insecure_channel(test.address)) as channel,
+                cast(Any, traced_channel(grpc.insecure_channel(test.address))) as channel,
                 test.telemetry.tracer.start_as_current_span("caller"),
             ):
                 channel.unary_unary("/test.Service/Unary")(b"")

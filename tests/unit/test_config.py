@@ -138,7 +138,7 @@ def test_settings_cannot_change() -> None:
     """Settings are frozen, sections too."""
     settings = load_settings()
     with pytest.raises(ValidationError):
-        settings.server.listen = "x"  # type: ignore[misc]
+        settings.server.listen = "x"
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from sendout.v1 import tally_pb2 as sendout_dot_v1_dot_tally__pb2
 from sendout.v1 import topic_pb2 as sendout_dot_v1_dot_topic__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sendout/v1/history_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sendout/v1/event.proto\x1a\x18sendout/v1/message.proto\x1a\x16sendout/v1/tally.proto\x1a\x16sendout/v1/topic.proto\"\xf8\x01\n\x17ListTopicTalliesRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12+\n\x05state\x18\x04 \x01(\x0e\x32\x1c.sendout.v1.TopicStateFilter\x12\x18\n\x10\x63ontact_point_id\x18\x05 \x01(\t\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\"\xa9\x01\n\x18ListTopicTalliesResponse\x12-\n\x07tallies\x18\x01 \x03(\x0b\x32\x16.sendout.v1.TopicTallyB\x04\xe2\x41\x01\x03\x12&\n\x05total\x18\x02 \x01(\x0b\x32\x11.sendout.v1.TallyB\x04\xe2\x41\x01\x03\x12\x17\n\ttime_zone\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\xef\x01\n\x15GetTopicSeriesRequest\x12\x16\n\x08topic_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\'\n\x06\x62ucket\x18\x04 \x01(\x0e\x32\x17.sendout.v1.TallyBucket\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x06 \x01(\t\"n\n\x16GetTopicSeriesResponse\x12,\n\x06points\x18\x01 \x03(\x0b\x32\x16.sendout.v1.TallyPointB\x04\xe2\x41\x01\x03\x12&\n\x05total\x18\x02 \x01(\x0b\x32\x11.sendout.v1.TallyB\x04\xe2\x41\x01\x03\"Z\n\x19ListRecentMessagesRequest\x12\x16\n\x08topic_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x1aListRecentMessagesResponse\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x13.sendout.v1.MessageB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"-\n\x11GetMessageRequest\x12\x18\n\nmessage_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"F\n\x12GetMessageResponse\x12\x30\n\x07message\x18\x01 \x01(\x0b\x32\x19.sendout.v1.MessageDetailB\x04\xe2\x41\x01\x03\"\x8e\x01\n\x1bStreamDeliveryEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x19\n\x11\x63ontact_point_ids\x18\x02 \x03(\t\x12\x11\n\ttopic_ids\x18\x03 \x03(\t\x12\x17\n\x0fnotification_id\x18\x04 \x01(\t\x12\x12\n\ncrm_system\x18\x05 \x01(\t\"\x9b\x01\n\x1cStreamDeliveryEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.sendout.v1.DeliveryEventB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cresume_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xa1\x01\n\x15\x45xportMessagesRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x04 \x01(\t\"u\n\x0f\x45xportedMessage\x12*\n\x07message\x18\x01 \x01(\x0b\x32\x13.sendout.v1.MessageB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08topic_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"M\n\x16\x45xportMessagesResponse\x12\x33\n\x08messages\x18\x01 \x03(\x0b\x32\x1b.sendout.v1.ExportedMessageB\x04\xe2\x41\x01\x03\x32\x82\x06\n\x0eHistoryService\x12r\n\x10ListTopicTallies\x12#.sendout.v1.ListTopicTalliesRequest\x1a$.sendout.v1.ListTopicTalliesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/tallies\x12}\n\x0eGetTopicSeries\x12!.sendout.v1.GetTopicSeriesRequest\x1a\".sendout.v1.GetTopicSeriesResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/topics/{topic_id}/series\x12\x8b\x01\n\x12ListRecentMessages\x12%.sendout.v1.ListRecentMessagesRequest\x1a&.sendout.v1.ListRecentMessagesResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/topics/{topic_id}/messages\x12n\n\nGetMessage\x12\x1d.sendout.v1.GetMessageRequest\x1a\x1e.sendout.v1.GetMessageResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/messages/{message_id}\x12\x86\x01\n\x14StreamDeliveryEvents\x12\'.sendout.v1.StreamDeliveryEventsRequest\x1a(.sendout.v1.StreamDeliveryEventsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/events:stream0\x01\x12v\n\x0e\x45xportMessages\x12!.sendout.v1.ExportMessagesRequest\x1a\".sendout.v1.ExportMessagesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/messages:export0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sendout/v1/history_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sendout/v1/event.proto\x1a\x18sendout/v1/message.proto\x1a\x16sendout/v1/tally.proto\x1a\x16sendout/v1/topic.proto\"\xf8\x01\n\x17ListTopicTalliesRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12+\n\x05state\x18\x04 \x01(\x0e\x32\x1c.sendout.v1.TopicStateFilter\x12\x18\n\x10\x63ontact_point_id\x18\x05 \x01(\t\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\"\x93\x02\n\x18ListTopicTalliesResponse\x12-\n\x07tallies\x18\x01 \x03(\x0b\x32\x16.sendout.v1.TopicTallyB\x04\xe2\x41\x01\x03\x12&\n\x05total\x18\x02 \x01(\x0b\x32\x11.sendout.v1.TallyB\x04\xe2\x41\x01\x03\x12\x17\n\ttime_zone\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xef\x01\n\x15GetTopicSeriesRequest\x12\x16\n\x08topic_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\'\n\x06\x62ucket\x18\x04 \x01(\x0e\x32\x17.sendout.v1.TallyBucket\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x06 \x01(\t\"n\n\x16GetTopicSeriesResponse\x12,\n\x06points\x18\x01 \x03(\x0b\x32\x16.sendout.v1.TallyPointB\x04\xe2\x41\x01\x03\x12&\n\x05total\x18\x02 \x01(\x0b\x32\x11.sendout.v1.TallyB\x04\xe2\x41\x01\x03\"Z\n\x19ListRecentMessagesRequest\x12\x16\n\x08topic_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x1aListRecentMessagesResponse\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x13.sendout.v1.MessageB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"-\n\x11GetMessageRequest\x12\x18\n\nmessage_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"F\n\x12GetMessageResponse\x12\x30\n\x07message\x18\x01 \x01(\x0b\x32\x19.sendout.v1.MessageDetailB\x04\xe2\x41\x01\x03\"\x8e\x01\n\x1bStreamDeliveryEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x19\n\x11\x63ontact_point_ids\x18\x02 \x03(\t\x12\x11\n\ttopic_ids\x18\x03 \x03(\t\x12\x17\n\x0fnotification_id\x18\x04 \x01(\t\x12\x12\n\ncrm_system\x18\x05 \x01(\t\"\x9b\x01\n\x1cStreamDeliveryEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.sendout.v1.DeliveryEventB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cresume_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xa1\x01\n\x15\x45xportMessagesRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x04 \x01(\t\"u\n\x0f\x45xportedMessage\x12*\n\x07message\x18\x01 \x01(\x0b\x32\x13.sendout.v1.MessageB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08topic_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"M\n\x16\x45xportMessagesResponse\x12\x33\n\x08messages\x18\x01 \x03(\x0b\x32\x1b.sendout.v1.ExportedMessageB\x04\xe2\x41\x01\x03\x32\x82\x06\n\x0eHistoryService\x12r\n\x10ListTopicTallies\x12#.sendout.v1.ListTopicTalliesRequest\x1a$.sendout.v1.ListTopicTalliesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/tallies\x12}\n\x0eGetTopicSeries\x12!.sendout.v1.GetTopicSeriesRequest\x1a\".sendout.v1.GetTopicSeriesResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/topics/{topic_id}/series\x12\x8b\x01\n\x12ListRecentMessages\x12%.sendout.v1.ListRecentMessagesRequest\x1a&.sendout.v1.ListRecentMessagesResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/topics/{topic_id}/messages\x12n\n\nGetMessage\x12\x1d.sendout.v1.GetMessageRequest\x1a\x1e.sendout.v1.GetMessageResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/messages/{message_id}\x12\x86\x01\n\x14StreamDeliveryEvents\x12\'.sendout.v1.StreamDeliveryEventsRequest\x1a(.sendout.v1.StreamDeliveryEventsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/events:stream0\x01\x12v\n\x0e\x45xportMessages\x12!.sendout.v1.ExportMessagesRequest\x1a\".sendout.v1.ExportMessagesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/messages:export0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTOPICTALLIESRESPONSE'].fields_by_name['time_zone']._serialized_options = b'\342A\001\003'
   _globals['_LISTTOPICTALLIESRESPONSE'].fields_by_name['next_page_token']._loaded_options = None
   _globals['_LISTTOPICTALLIESRESPONSE'].fields_by_name['next_page_token']._serialized_options = b'\342A\001\003'
+  _globals['_LISTTOPICTALLIESRESPONSE'].fields_by_name['start_time']._loaded_options = None
+  _globals['_LISTTOPICTALLIESRESPONSE'].fields_by_name['start_time']._serialized_options = b'\342A\001\003'
+  _globals['_LISTTOPICTALLIESRESPONSE'].fields_by_name['end_time']._loaded_options = None
+  _globals['_LISTTOPICTALLIESRESPONSE'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
   _globals['_GETTOPICSERIESREQUEST'].fields_by_name['topic_id']._loaded_options = None
   _globals['_GETTOPICSERIESREQUEST'].fields_by_name['topic_id']._serialized_options = b'\342A\001\002'
   _globals['_GETTOPICSERIESREQUEST'].fields_by_name['start_time']._loaded_options = None
@@ -95,29 +99,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTOPICTALLIESREQUEST']._serialized_start=243
   _globals['_LISTTOPICTALLIESREQUEST']._serialized_end=491
   _globals['_LISTTOPICTALLIESRESPONSE']._serialized_start=494
-  _globals['_LISTTOPICTALLIESRESPONSE']._serialized_end=663
-  _globals['_GETTOPICSERIESREQUEST']._serialized_start=666
-  _globals['_GETTOPICSERIESREQUEST']._serialized_end=905
-  _globals['_GETTOPICSERIESRESPONSE']._serialized_start=907
-  _globals['_GETTOPICSERIESRESPONSE']._serialized_end=1017
-  _globals['_LISTRECENTMESSAGESREQUEST']._serialized_start=1019
-  _globals['_LISTRECENTMESSAGESREQUEST']._serialized_end=1109
-  _globals['_LISTRECENTMESSAGESRESPONSE']._serialized_start=1111
-  _globals['_LISTRECENTMESSAGESRESPONSE']._serialized_end=1215
-  _globals['_GETMESSAGEREQUEST']._serialized_start=1217
-  _globals['_GETMESSAGEREQUEST']._serialized_end=1262
-  _globals['_GETMESSAGERESPONSE']._serialized_start=1264
-  _globals['_GETMESSAGERESPONSE']._serialized_end=1334
-  _globals['_STREAMDELIVERYEVENTSREQUEST']._serialized_start=1337
-  _globals['_STREAMDELIVERYEVENTSREQUEST']._serialized_end=1479
-  _globals['_STREAMDELIVERYEVENTSRESPONSE']._serialized_start=1482
-  _globals['_STREAMDELIVERYEVENTSRESPONSE']._serialized_end=1637
-  _globals['_EXPORTMESSAGESREQUEST']._serialized_start=1640
-  _globals['_EXPORTMESSAGESREQUEST']._serialized_end=1801
-  _globals['_EXPORTEDMESSAGE']._serialized_start=1803
-  _globals['_EXPORTEDMESSAGE']._serialized_end=1920
-  _globals['_EXPORTMESSAGESRESPONSE']._serialized_start=1922
-  _globals['_EXPORTMESSAGESRESPONSE']._serialized_end=1999
-  _globals['_HISTORYSERVICE']._serialized_start=2002
-  _globals['_HISTORYSERVICE']._serialized_end=2772
+  _globals['_LISTTOPICTALLIESRESPONSE']._serialized_end=769
+  _globals['_GETTOPICSERIESREQUEST']._serialized_start=772
+  _globals['_GETTOPICSERIESREQUEST']._serialized_end=1011
+  _globals['_GETTOPICSERIESRESPONSE']._serialized_start=1013
+  _globals['_GETTOPICSERIESRESPONSE']._serialized_end=1123
+  _globals['_LISTRECENTMESSAGESREQUEST']._serialized_start=1125
+  _globals['_LISTRECENTMESSAGESREQUEST']._serialized_end=1215
+  _globals['_LISTRECENTMESSAGESRESPONSE']._serialized_start=1217
+  _globals['_LISTRECENTMESSAGESRESPONSE']._serialized_end=1321
+  _globals['_GETMESSAGEREQUEST']._serialized_start=1323
+  _globals['_GETMESSAGEREQUEST']._serialized_end=1368
+  _globals['_GETMESSAGERESPONSE']._serialized_start=1370
+  _globals['_GETMESSAGERESPONSE']._serialized_end=1440
+  _globals['_STREAMDELIVERYEVENTSREQUEST']._serialized_start=1443
+  _globals['_STREAMDELIVERYEVENTSREQUEST']._serialized_end=1585
+  _globals['_STREAMDELIVERYEVENTSRESPONSE']._serialized_start=1588
+  _globals['_STREAMDELIVERYEVENTSRESPONSE']._serialized_end=1743
+  _globals['_EXPORTMESSAGESREQUEST']._serialized_start=1746
+  _globals['_EXPORTMESSAGESREQUEST']._serialized_end=1907
+  _globals['_EXPORTEDMESSAGE']._serialized_start=1909
+  _globals['_EXPORTEDMESSAGE']._serialized_end=2026
+  _globals['_EXPORTMESSAGESRESPONSE']._serialized_start=2028
+  _globals['_EXPORTMESSAGESRESPONSE']._serialized_end=2105
+  _globals['_HISTORYSERVICE']._serialized_start=2108
+  _globals['_HISTORYSERVICE']._serialized_end=2878
 # @@protoc_insertion_point(module_scope)

@@ -34,16 +34,20 @@ class ListTopicTalliesRequest(_message.Message):
     def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ..., state: _Optional[_Union[_topic_pb2.TopicStateFilter, str]] = ..., contact_point_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListTopicTalliesResponse(_message.Message):
-    __slots__ = ("tallies", "total", "time_zone", "next_page_token")
+    __slots__ = ("tallies", "total", "time_zone", "next_page_token", "start_time", "end_time")
     TALLIES_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
     tallies: _containers.RepeatedCompositeFieldContainer[_tally_pb2.TopicTally]
     total: _tally_pb2.Tally
     time_zone: str
     next_page_token: str
-    def __init__(self, tallies: _Optional[_Iterable[_Union[_tally_pb2.TopicTally, _Mapping]]] = ..., total: _Optional[_Union[_tally_pb2.Tally, _Mapping]] = ..., time_zone: _Optional[str] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, tallies: _Optional[_Iterable[_Union[_tally_pb2.TopicTally, _Mapping]]] = ..., total: _Optional[_Union[_tally_pb2.Tally, _Mapping]] = ..., time_zone: _Optional[str] = ..., next_page_token: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetTopicSeriesRequest(_message.Message):
     __slots__ = ("topic_id", "start_time", "end_time", "bucket", "time_zone", "contact_point_id")

@@ -82,8 +82,8 @@ class HistoryServiceServicer(object):
     """
 
     def ListTopicTallies(self, request, context):
-        """Gives the counts per topic and in total for an interval. Topics without messages in it are
-        listed with zeros.
+        """Gives the counts per topic and in total for an interval, which is rounded outward to quarters
+        of an hour. Topics without messages in it are listed with zeros.
 
         Errors: FIELD_INVALID, CONTACT_POINT_NOT_FOUND, PAGE_TOKEN_INVALID, ROLE_REQUIRED.
 

@@ -23,8 +23,8 @@ class HistoryServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListTopicTallies: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListTopicTalliesRequest, _history_service_pb2.ListTopicTalliesResponse]
-    """Gives the counts per topic and in total for an interval. Topics without messages in it are
-    listed with zeros.
+    """Gives the counts per topic and in total for an interval, which is rounded outward to quarters
+    of an hour. Topics without messages in it are listed with zeros.
 
     Errors: FIELD_INVALID, CONTACT_POINT_NOT_FOUND, PAGE_TOKEN_INVALID, ROLE_REQUIRED.
 
@@ -85,8 +85,8 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _history_service_pb2.ListTopicTalliesRequest,
         context: _aio.ServicerContext[_history_service_pb2.ListTopicTalliesRequest, _abc.Awaitable[_history_service_pb2.ListTopicTalliesResponse]],
     ) -> _abc.Awaitable[_history_service_pb2.ListTopicTalliesResponse]:
-        """Gives the counts per topic and in total for an interval. Topics without messages in it are
-        listed with zeros.
+        """Gives the counts per topic and in total for an interval, which is rounded outward to quarters
+        of an hour. Topics without messages in it are listed with zeros.
 
         Errors: FIELD_INVALID, CONTACT_POINT_NOT_FOUND, PAGE_TOKEN_INVALID, ROLE_REQUIRED.
 

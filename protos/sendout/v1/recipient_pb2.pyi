@@ -24,6 +24,7 @@ class RecipientProblemReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RECIPIENT_PROBLEM_REASON_OPTED_OUT: _ClassVar[RecipientProblemReason]
     RECIPIENT_PROBLEM_REASON_COUNTRY_NOT_ALLOWED: _ClassVar[RecipientProblemReason]
     RECIPIENT_PROBLEM_REASON_EMERGENCY_OR_SHORT_CODE: _ClassVar[RecipientProblemReason]
+    RECIPIENT_PROBLEM_REASON_NOT_A_NUMBER: _ClassVar[RecipientProblemReason]
 RECIPIENT_PROBLEM_REASON_UNSPECIFIED: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_EMPTY: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_LETTERS: RecipientProblemReason
@@ -38,6 +39,7 @@ RECIPIENT_PROBLEM_REASON_DUPLICATE: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_OPTED_OUT: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_COUNTRY_NOT_ALLOWED: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_EMERGENCY_OR_SHORT_CODE: RecipientProblemReason
+RECIPIENT_PROBLEM_REASON_NOT_A_NUMBER: RecipientProblemReason
 
 class CrmRecord(_message.Message):
     __slots__ = ("system", "object", "record_id")

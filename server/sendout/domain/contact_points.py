@@ -83,7 +83,7 @@ MUTABLE = frozenset(field.name for field in fields(ContactPoint)) - {"id", "crea
 
 
 def settled(typed: ContactPoint) -> ContactPoint:
-    """The settings as they are kept: zeros and blanks become their defaults, codes upper case, lists without repeats."""
+    """The settings as they are kept: zeros and blanks become defaults, codes upper case, lists without repeats."""
     return replace(
         typed,
         label=typed.label.strip(),
@@ -112,7 +112,7 @@ def sender_kind(sender: str) -> SenderKind | None:
 
 
 def problems(point: ContactPoint, carriers: frozenset[str]) -> list[Violation]:
-    """Everything wrong with settings that are `settled`; `carriers` are the configured ones. Roles are looked up later."""
+    """Everything wrong with `settled` settings; `carriers` are the configured ones. Roles are looked up later."""
     return [
         Violation(f"contact_point.{field}", f"{problem} You gave {typed!r:.80}.")
         for field, typed, problem in (

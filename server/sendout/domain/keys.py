@@ -1,4 +1,4 @@
-"""API keys: `so_<key id>_<secret>_<checksum>`, of letters, digits and underscores so that a double click takes it whole.
+"""API keys: `so_<key id>_<secret>_<checksum>`, of letters, digits and underscores: a double click takes it whole.
 
 Who comes in: authentication, and the command that makes keys. Only the id and the SHA-256 of the secret are kept: a
 slow hash would add nothing to 256 random bits. The checksum is no secret; it refuses a mistyped key without a look-up.

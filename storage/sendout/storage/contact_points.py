@@ -26,7 +26,7 @@ _ORDER = (func.lower(contact_point.c.label), contact_point.c.id)
 
 
 async def may(connection: AsyncConnection, contact_point_id: str, grant: Grant, principal_id: str) -> bool:
-    """Whether a role of the principal, as it is now, is on the contact point's list (S2). Disabled principals may not."""
+    """Whether a role of the principal, as it is now, is on the contact point's list (S2); never for a disabled one."""
     statement = select(_granted(contact_point_id, (grant,), principal_id))
     return bool((await connection.execute(statement)).scalar_one())
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
 from sendout.storage.changes import MAX_RUN
-from sendout.storage.rows import rows_parameters, rows_table
+from sendout.storage.rows import Columns, rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, contact_point, event, message, notification, progress
 
 _STATES = tuple((state, state.name.lower()) for state in State)
@@ -200,7 +200,8 @@ def _first_id(time_us: int) -> uuid.UUID:
 def _notification(row: Any) -> Notification:
     fields = len(_NOTIFICATION)
     counts = zip((state for state, _ in _STATES), row[fields + 2 :], strict=True)
-    return Notification(*row[:fields], Progress({s: n for s, n in counts if n}, row.done, row.update_time))
+    values = [*row[:fields], Progress({s: n for s, n in counts if n}, row.done, row.update_time)]
+    return Notification(*values)
 
 
 async def waiting_segments(
@@ -273,7 +274,7 @@ async def messages_in(connection: AsyncConnection, spans: Sequence[Span]) -> lis
     return [_message(row) for row in found]
 
 
-_SPAN_COLUMNS = {"place": Integer(), "notification_id": Uuid(), "first": Integer(), "last": Integer()}
+_SPAN_COLUMNS: Columns = {"place": Integer(), "notification_id": Uuid(), "first": Integer(), "last": Integer()}
 
 
 @cache
@@ -334,6 +335,8 @@ def _messages() -> Select[Any]:
     return select(*_MESSAGE).join(notification, notification.c.id == message.c.notification_id)
 
 
-def _message(row: Sequence[Any]) -> Message:
-    notification_id, index, number, state, *rest, ref = row
-    return Message(notification_id, index, number, State(state), *rest, ref or "")
+def _message(row: Any) -> Message:
+    values: list[Any] = list(row)
+    values[3] = State(values[3])
+    values[-1] = values[-1] or ""
+    return Message(*values)

@@ -26,7 +26,9 @@ async def fold(connection: AsyncConnection, limit: int) -> int:
     Part of the caller's transaction. Deltas that another folder holds are left to it.
     """
     # The lock keeps PostgreSQL from inlining the CTE, so LIMIT holds. On SQLite writers come one at a time.
-    taken = select(tally_delta.c.id).order_by(tally_delta.c.id).limit(limit).with_for_update(skip_locked=True).cte("taken")
+    taken = (
+        select(tally_delta.c.id).order_by(tally_delta.c.id).limit(limit).with_for_update(skip_locked=True).cte("taken")
+    )
     deltas = (
         await connection.execute(
             delete(tally_delta)
@@ -69,13 +71,9 @@ async def read(
     cut = pieces(start_us, end_us)
     if not cut:
         return {}
-    folded = or_(
-        *(and_(tally.c.grain == p.grain, tally.c.bucket >= p.start, tally.c.bucket < p.end) for p in cut)
-    )
+    folded = or_(*(and_(tally.c.grain == p.grain, tally.c.bucket >= p.start, tally.c.bucket < p.end) for p in cut))
     waiting = and_(tally_delta.c.bucket >= start_us, tally_delta.c.bucket < end_us)
-    statement = union_all(
-        _sums(tally, folded, contact_point_id), _sums(tally_delta, waiting, contact_point_id)
-    )
+    statement = union_all(_sums(tally, folded, contact_point_id), _sums(tally_delta, waiting, contact_point_id))
     return _by_topic(await connection.execute(statement))
 
 

@@ -21,5 +21,5 @@ def server_command(folder: Path, socket: Path, *, append_only: bool) -> list[str
         *("--dir", str(folder)),
         *("--appendonly", "yes" if append_only else "no", "--appendfsync", "everysec", "--save", ""),
         *("--maxmemory-policy", "noeviction"),
-        *("--loglevel", "warning"),
+        *("--loglevel", "notice", "--logfile", str(folder / "valkey.log")),
     ]

@@ -114,3 +114,13 @@ async def left_by(connection: AsyncConnection, incarnation: int) -> Sequence[Lef
         .order_by(message.c.notification_id, message.c.index)
     )
     return [Left(*row) for row in rows]
+
+
+async def any_alive(connection: AsyncConnection, silence_us: int = 5_000_000) -> bool:
+    """Whether a dispatcher was heard of lately."""
+    found = await connection.execute(
+        select(worker.c.id)
+        .where(worker.c.dead == false(), worker.c.heartbeat_time >= database_now() - silence_us)
+        .limit(1)
+    )
+    return found.first() is not None

@@ -109,12 +109,8 @@ class ApiKeys:
             raise id_taken("principal", made)
         return made
 
-    async def _record(
-        self, connection: AsyncConnection, caller: Caller, action: str, object_id: str, now: int
-    ) -> None:
-        await audit.record(
-            connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now
-        )
+    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, object_id: str, now: int) -> None:
+        await audit.record(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now)
 
 
 def _check_holder(principal_id: str, role_ids: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ class _Remembered:
 
 
 class Authenticate:
-    """The use case, one instance per process. Call `close` at the end: notes of last use are written behind the call."""
+    """The use case, one instance per process. `close` it at the end: notes of last use are written behind the call."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

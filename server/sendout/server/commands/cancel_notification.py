@@ -12,7 +12,8 @@ from sendout.domain.errors import Reason, SendoutError, not_found
 from sendout.domain.ids import parse_uuid
 from sendout.domain.permissions import Caller, Grant, Permission
 from sendout.domain.states import ReasonCode, State
-from sendout.storage import audit, contact_points
+from sendout.server.commands.read_notifications import Followed
+from sendout.storage import audit, contact_points, reading
 from sendout.storage.changes import FactsCache
 from sendout.storage.engine import Database
 from sendout.storage.open_work import change_all
@@ -29,8 +30,11 @@ class CancelNotification:
         self._clock = clock
         self._facts = FactsCache()
 
-    async def __call__(self, caller: Caller, notification_id: str) -> tuple[uuid.UUID, int]:
-        """(id, messages canceled by this call). Raises NOTIFICATION_NOT_FOUND, SEND_NOT_PERMITTED, ALREADY_FINISHED."""
+    async def __call__(self, caller: Caller, notification_id: str) -> tuple[int, Followed]:
+        """Messages canceled by this call, and how the notification stands.
+
+        Raises NOTIFICATION_NOT_FOUND, SEND_NOT_PERMITTED, ALREADY_FINISHED.
+        """
         identifier = parse_uuid(notification_id)
         if identifier is None:
             raise not_found(Reason.NOTIFICATION_NOT_FOUND, "notification", notification_id)
@@ -47,7 +51,11 @@ class CancelNotification:
             now_us=self._clock.now_us(),
         ):
             canceled += len(changed)
-        return identifier, canceled
+        async with self._database.read() as connection:
+            left = await reading.get_notification(connection, identifier)
+        if left is None:
+            raise not_found(Reason.NOTIFICATION_NOT_FOUND, "notification", notification_id)
+        return canceled, Followed(left, None, self._clock.now_us())
 
     async def _mark(self, caller: Caller, identifier: uuid.UUID) -> int:
         """Forbid every later claim; answers the number of messages."""

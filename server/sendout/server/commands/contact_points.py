@@ -29,11 +29,15 @@ class ContactPoints:
         self._carriers = carriers
 
     async def create(self, caller: Caller, wanted: ContactPoint) -> ContactPoint:
-        """Keep a new contact point. An empty list of roles becomes `everyone` (S4), an empty id one made from the label."""
+        """Keep a new contact point. An empty list of roles becomes `everyone` (S4), an empty id a made one."""
         caller.require(Permission.ADMINISTER)
         now = self._clock.now_us()
         point = settled(replace(wanted, create_time=now, update_time=now))
-        point = replace(point, **{name: getattr(point, name) or (EVERYONE,) for name in _ROLE_LISTS})
+        point = replace(
+            point,
+            send_notification_roles=point.send_notification_roles or (EVERYONE,),
+            start_conversation_roles=point.start_conversation_roles or (EVERYONE,),
+        )
         self._check(point)
         field = "contact_point.contact_point_id"
         point = replace(point, id=ids.slug_or_made(field, wanted.id, point.label, self._suffix))
@@ -101,12 +105,8 @@ class ContactPoints:
     def _suffix(self) -> Callable[[], str]:
         return lambda: self._clock.random_bytes(2).hex()
 
-    async def _record(
-        self, connection: AsyncConnection, caller: Caller, action: str, object_id: str, now: int
-    ) -> None:
-        await audit.record(
-            connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now
-        )
+    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, object_id: str, now: int) -> None:
+        await audit.record(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now)
 
 
 async def _require_listed_roles(connection: AsyncConnection, point: ContactPoint) -> None:
@@ -115,4 +115,8 @@ async def _require_listed_roles(connection: AsyncConnection, point: ContactPoint
 
 def _sorted_lists(point: ContactPoint) -> ContactPoint:
     """As it will be read back."""
-    return replace(point, **{name: tuple(sorted(getattr(point, name))) for name in _ROLE_LISTS})
+    return replace(
+        point,
+        send_notification_roles=tuple(sorted(point.send_notification_roles)),
+        start_conversation_roles=tuple(sorted(point.start_conversation_roles)),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +18,7 @@ from sendout.domain.time_zones import check_time_zone
 from sendout.domain.topics import Topic
 from sendout.storage import contact_points, reading, tallies, topics
 from sendout.storage.engine import Database
-from sendout.storage.reading import FullMessage, Message, Step
+from sendout.storage.reading import FullMessage, Message, Span, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,12 @@ class History:
         async with self._database.read() as connection:
             if await topics.get(connection, topic_id) is None:
                 raise not_found(Reason.TOPIC_NOT_FOUND, "topic", topic_id)
-            spans = await reading.recent_spans(connection, topic_id, start=start, limit=wanted)
-            found = await reading.messages_in(connection, spans)
-        taken = sum(span.last - span.first + 1 for span in spans)
-        given += taken
+            spans = await reading.recent_spans(connection, topic_id, start=start, limit=wanted + 1)
+            page, beyond = _split(spans, wanted)
+            found = await reading.messages_in(connection, page)
         following = ""
-        if taken == wanted and given < limits.MAX_RECENT_MESSAGES:
-            last = spans[-1]
-            following = self._page_tokens.issue(query, [last.notification_id.hex, last.last + 1, given])
+        if beyond is not None and given + wanted < limits.MAX_RECENT_MESSAGES:
+            following = self._page_tokens.issue(query, [beyond[0].hex, beyond[1], given + wanted])
         return RecentMessages(found, following)
 
     async def message(self, caller: Caller, message_id: str) -> MessageHistory:
@@ -135,10 +133,20 @@ class History:
             return MessageHistory(full, await reading.steps(connection, *parsed))
 
 
+def _split(spans: Sequence[Span], wanted: int) -> tuple[list[Span], tuple[uuid.UUID, int] | None]:
+    """The first `wanted` messages of `spans`, which hold one more at the most, and the place of that one."""
+    if sum(span.last - span.first + 1 for span in spans) <= wanted:
+        return list(spans), None
+    *page, last = spans
+    if last.first < last.last:
+        page.append(replace(last, last=last.last - 1))
+    return page, (last.notification_id, last.last)
+
+
 def _checked_interval(start_us: int | None, end_us: int) -> tuple[int, int]:
-    start = min(start_us or 0, end_us) if start_us is None else start_us
-    if start > end_us:
-        raise field_invalid("end_time", _seconds(end_us), "The interval must not end before it starts.")
+    start = min(0, end_us - 1) if start_us is None else start_us
+    if start >= end_us:
+        raise field_invalid("end_time", _seconds(end_us), f"It must be later than the start, {_seconds(start)}.")
     return rounded_outward(start, end_us)
 
 

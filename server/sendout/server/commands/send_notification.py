@@ -137,6 +137,11 @@ class Draft:
         self._typed: dict[int, str] = {}  # place → as typed, only where it is not simply the E.164
         self._records: dict[int, dict[str, str]] = {}  # place → CRM record
 
+    @property
+    def segments_per_second(self) -> float:
+        """The rate of the contact point."""
+        return float(self._point.segments_per_second)
+
     async def add(self, recipients: Sequence[NewRecipient]) -> None:
         """Take more recipients, giving way to other work between slices."""
         self._given += len(recipients)

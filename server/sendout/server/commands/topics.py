@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError
@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain import ids
 from sendout.domain.clock import Clock
-from sendout.domain.errors import Reason, SendoutError, field_invalid, not_found
+from sendout.domain.errors import Reason, SendoutError, not_found
 from sendout.domain.paging import PageTokens, page_size
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.topics import Topic, check_topic_label, label_key
+from sendout.server.commands.refusals import id_taken
 from sendout.storage import audit
 from sendout.storage import topics as store
 from sendout.storage.engine import Database
@@ -46,7 +47,7 @@ class Topics:
         except IntegrityError:
             async with self._database.read() as connection:
                 if await store.get(connection, slug) is not None:
-                    raise _id_taken(slug) from None
+                    raise id_taken("topic", slug) from None
             raise await self._label_taken(fresh) from None
         return fresh
 
@@ -68,13 +69,10 @@ class Topics:
         following = self._page_tokens.issue(query, [page[-1].id]) if len(found) > wanted else ""
         return TopicPage(page, following)
 
-    async def update(self, caller: Caller, topic_id: str, label: str, mask: Collection[str] = ()) -> Topic:
-        """Change the label (S47). An empty mask means: the label where one is given."""
+    async def update(self, caller: Caller, topic_id: str, label: str | None) -> Topic:
+        """Change the label (S47); None leaves it as it is."""
         caller.require(Permission.MANAGE_TOPICS)
-        for path in mask:
-            if path not in ("label", "*"):
-                raise field_invalid("update_mask", path, "Only the label of a topic can be changed.")
-        checked = check_topic_label(label) if mask or label else None
+        checked = None if label is None else check_topic_label(label)
 
         def renamed(topic: Topic) -> Topic:
             _refuse_default(topic, "renamed")
@@ -117,9 +115,7 @@ class Topics:
 
     async def _record(self, connection: AsyncConnection, caller: Caller, action: str, topic_id: str) -> None:
         now = self._clock.now_us()
-        await audit.record(
-            connection, caller.principal_id, caller.api_key_id, action, topic_id, caller.trace_id, now
-        )
+        await audit.record(connection, caller.principal_id, caller.api_key_id, action, topic_id, caller.trace_id, now)
 
     async def _label_taken(self, refused: Topic) -> SendoutError:
         async with self._database.read() as connection:
@@ -148,11 +144,3 @@ def _refuse_default(topic: Topic, done: str) -> None:
             Reason.DEFAULT_TOPIC_IMMUTABLE,
             f"The default topic cannot be {done}: it is used where no other is chosen.",
         )
-
-
-def _id_taken(topic_id: str) -> SendoutError:
-    return SendoutError(
-        Reason.ID_TAKEN,
-        f"There is a topic with the id {topic_id!r} already. Choose another id, or leave it empty to have one made.",
-        metadata={"id": topic_id},
-    )

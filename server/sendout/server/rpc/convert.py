@@ -43,11 +43,15 @@ def micros(message: Message, field: str) -> int | None:
         stamp.ToJsonString()  # checks the range, which the wire does not
     except ValueError as error:
         typed = f"{stamp.seconds} s, {stamp.nanos} ns"
-        raise field_invalid(field, typed, "A time lies in the years 1 to 9999, with nanos from 0 to 999999999.") from error
+        raise field_invalid(
+            field, typed, "A time lies in the years 1 to 9999, with nanos from 0 to 999999999."
+        ) from error
     return int(stamp.ToMicroseconds())
 
 
-def changes(resource: Message, mask: FieldMask, mutable: Mapping[str, Callable[[Any], Any]], prefix: str) -> dict[str, Any]:
+def changes(
+    resource: Message, mask: FieldMask, mutable: Mapping[str, Callable[[Any], Any]], prefix: str
+) -> dict[str, Any]:
     """The fields to change with their new values, named as in the resource.
 
     `mutable` gives for each field that may change how to read it from the resource. `mask` unset means every such
@@ -109,7 +113,9 @@ def _digest(request: Message, payload: bytes) -> bytes:
     bare.ClearField("page_size")
     bare.ClearField("page_token")
     kind = request.DESCRIPTOR.full_name.encode()
-    return hashlib.sha256(kind + b"\0" + bare.SerializeToString(deterministic=True) + b"\0" + payload).digest()[:_DIGEST]
+    return hashlib.sha256(kind + b"\0" + bare.SerializeToString(deterministic=True) + b"\0" + payload).digest()[
+        :_DIGEST
+    ]
 
 
 def _fits(place: Any, shape: Collection[type]) -> bool:

@@ -25,9 +25,11 @@ DOMAIN = "sendout"
 DETAILS_KEY = "grpc-status-details-bin"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
-# Clients refuse trailers of more than 8 KiB; base64 and the sentence, which travels twice, take their part of it.
-_MOST_DETAIL_BYTES = 4_000
-_LONGEST_SENTENCE = 500
+# Clients refuse trailers of more than 8 KiB. Base64 makes the details a third longer, and the sentence travels beside
+# them once more with nine characters for one that is not ASCII.
+_MOST_DETAIL_BYTES = 3_500
+_LONGEST_SENTENCE = 300
+_PACKING_BYTES = 64  # what wrapping one detail adds, at the most
 
 _STATUS = {category: grpc.StatusCode[category.name] for category in Category}
 
@@ -38,10 +40,11 @@ def status_of(error: SendoutError) -> status_pb2.Status:
     """The status with its details. Violations that do not fit are left out; ErrorInfo says how many."""
     info = error_details_pb2.ErrorInfo(domain=DOMAIN, reason=error.reason.value, metadata=error.metadata)
     details = [info, *_details(error)]
-    left_out = _fit(details)
+    sentence = error.message[:_LONGEST_SENTENCE]
+    left_out = _fit(details, _MOST_DETAIL_BYTES - len(sentence.encode()))
     if left_out:
         info.metadata["violations_left_out"] = str(left_out)
-    status = status_pb2.Status(code=code_of(error).value[0], message=error.message[:_LONGEST_SENTENCE])
+    status = status_pb2.Status(code=code_of(error).value[0], message=sentence)
     for detail in details:
         packed = AnyMessage()
         packed.Pack(detail)
@@ -109,17 +112,18 @@ def _precondition(error: SendoutError) -> Message:
         subject=error.metadata.get("id", ""),
         description=error.message[:_LONGEST_SENTENCE],
     )
-    return error_details_pb2.PreconditionFailure(violations=[violation])
+    failure: Message = error_details_pb2.PreconditionFailure(violations=[violation])
+    return failure
 
 
-def _fit(details: list[Message]) -> int:
-    """Shorten the list of field violations until everything fits; answers how many went."""
+def _fit(details: list[Message], room: int) -> int:
+    """Shorten the list of field violations until everything fits into `room` bytes; answers how many went."""
     before = after = 0
     for detail in details:
         if isinstance(detail, error_details_pb2.BadRequest):
             before = len(detail.field_violations)
-            room = _MOST_DETAIL_BYTES - sum(other.ByteSize() for other in details if other is not detail)
-            while detail.field_violations and detail.ByteSize() > room:
+            room -= sum(other.ByteSize() + _PACKING_BYTES for other in details if other is not detail)
+            while detail.field_violations and detail.ByteSize() + _PACKING_BYTES > room:
                 # A share at a time: asking for the size of ten thousand ten thousand times would take seconds.
                 del detail.field_violations[len(detail.field_violations) * 3 // 4 :]
             after = len(detail.field_violations)

@@ -48,8 +48,8 @@ def _anyone(action: str) -> Rule:
     return Rule(audit_action=action)
 
 
-# A method's permission is the one its proto comment names with ROLE_REQUIRED. Where it holds for some calls only
-# (shared snippets, other people's passwords, other people's notifications) the command decides: _anyone.
+# A method has a permission here where its proto comment names ROLE_REQUIRED and every call needs it. Where only some
+# do (shared snippets, other people's passwords) the command decides.
 _SERVICES: dict[str, dict[str, Rule]] = {
     "NotificationService": {
         "PreviewNotification": _SEND,
@@ -114,7 +114,7 @@ _SERVICES: dict[str, dict[str, Rule]] = {
     "ConsentService": {
         "GetConsent": _ANYONE,
         "RecordConsent": _administer("RecordConsent"),
-        "ListConsents": _ANYONE,
+        "ListConsents": _ADMINISTER,
         "ImportConsents": _administer("ImportConsents"),
     },
     "ConversationService": {
@@ -142,5 +142,7 @@ _STANDARD = (
 )
 
 POLICY: dict[str, Rule] = {
-    f"/sendout.v1.{service}/{method}": rule for service, methods in _SERVICES.items() for method, rule in methods.items()
+    f"/sendout.v1.{service}/{method}": rule
+    for service, methods in _SERVICES.items()
+    for method, rule in methods.items()
 } | {method: Rule(public=True) for method in _STANDARD}

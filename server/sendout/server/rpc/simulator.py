@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from sendout.server.commands.simulator import Handsets
 from sendout.server.rpc.context import current_caller
+from sendout.server.rpc.convert import timestamp
 from sendout.storage.handsets import Handset, HandsetMessage
 from sendout.v1 import simulator_pb2, simulator_service_pb2, simulator_service_pb2_grpc
 
@@ -46,7 +45,7 @@ class SimulatorServicer(simulator_service_pb2_grpc.SimulatorServiceServicer):
 
 def _handset(found: Handset) -> simulator_pb2.Handset:
     return simulator_pb2.Handset(
-        phone_number=found.number, message_count=found.messages, last_time=_timestamp(found.last_time)
+        phone_number=found.number, message_count=found.messages, last_time=timestamp(found.last_time)
     )
 
 
@@ -56,12 +55,6 @@ def _message(found: HandsetMessage) -> simulator_pb2.HandsetMessage:
         sender=found.sender,
         text=found.text,
         segments=found.segments,
-        receive_time=_timestamp(found.receive_time),
+        receive_time=timestamp(found.receive_time),
         from_handset=found.from_handset,
     )
-
-
-def _timestamp(micros: int) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromMicroseconds(micros)
-    return stamp

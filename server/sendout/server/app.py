@@ -1,0 +1,150 @@
+"""The one module that knows every room: builds the gRPC server and the dispatcher from the settings, and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from sendout.domain.clock import Clock, SystemClock
+from sendout.server.carriers.base import Carrier
+from sendout.server.carriers.registry import build_carriers
+from sendout.server.config import Settings
+from sendout.server.config_check import refuse_unsafe
+from sendout.server.dispatch.dispatcher import Dispatcher
+from sendout.server.dispatch.intake import StoredIntake
+from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.work import Work
+from sendout.server.logs import configure_logging
+from sendout.server.processes import StopRequest, wait_for_any
+from sendout.server.rpc.server import Parts, RpcServer
+from sendout.server.telemetry import Telemetry, setup, trace_sql
+from sendout.storage.engine import Database
+from sendout.storage.handsets import HandsetStore
+from sendout.storage.migrate import check_schema
+from sendout.storage.ring import Rate, Rings, connect
+
+log = structlog.get_logger("sendout")
+
+SIMULATOR = "simulator"
+"""The type of carrier that reaches no real phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every process opens: settings, clock, telemetry and both stores."""
+
+    settings: Settings
+    clock: Clock
+    telemetry: Telemetry
+    database: Database
+    rings: Rings
+
+
+@asynccontextmanager
+async def opened(settings: Settings, service_name: str) -> AsyncIterator[Base]:
+    """The stores, checked: a schema this version knows, a database that keeps what it confirms."""
+    configure_logging(settings)
+    refuse_unsafe(settings)
+    clock = SystemClock()
+    telemetry = setup(service_name, settings, clock)
+    database = Database(settings.storage.database_url, pool_size=settings.storage.database_pool)
+    trace_sql(database.engine, telemetry)
+    rings = Rings(connect(settings.storage.redis_url))
+    try:
+        await check_schema(database)
+        if not settings.storage.accept_loss:
+            await database.check_durable()
+        yield Base(settings, clock, telemetry, database, rings)
+    finally:
+        await rings.close()
+        await database.close()
+        await asyncio.to_thread(telemetry.shutdown)
+
+
+async def serve(settings: Settings) -> None:
+    """The gRPC server, until SIGTERM; then it drains."""
+    async with opened(settings, "sendout-server") as base:
+        stop = StopRequest()
+        server = RpcServer(_parts(base))
+        await server.start()
+        log.info("serving", address=settings.server.listen)
+        await stop.wait()
+        log.info("draining")
+        await server.stop()
+
+
+def _parts(base: Base) -> Parts:
+    kinds = {name: carrier.type for name, carrier in base.settings.carriers.items()}
+    simulators = frozenset(name for name, kind in kinds.items() if kind == SIMULATOR)
+    intake = StoredIntake(base.database, base.clock, base.telemetry, Measures(base.telemetry, "server"))
+    return Parts(
+        settings=base.settings,
+        clock=base.clock,
+        telemetry=base.telemetry,
+        database=base.database,
+        rings=base.rings,
+        carriers=frozenset(kinds),
+        simulators=simulators,
+        intake=intake,
+    )
+
+
+async def dispatch(settings: Settings) -> None:
+    """The dispatchers of every configured carrier, until SIGTERM; then they drain."""
+    async with opened(settings, "sendout-dispatch") as base:
+        stop = StopRequest()
+        dispatchers = _dispatchers(base)
+        await asyncio.gather(*(dispatcher.start() for dispatcher in dispatchers))
+        log.info("dispatching", carriers=sorted(settings.carriers))
+        try:
+            await wait_for_any(stop.wait(), *(dispatcher.wait() for dispatcher in dispatchers))
+        finally:
+            log.info("draining")
+            await asyncio.gather(*(dispatcher.stop() for dispatcher in dispatchers))
+
+
+def _dispatchers(base: Base) -> list[Dispatcher]:
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    made = []
+    for account in base.settings.carriers:
+        measures = Measures(base.telemetry, account)
+        intake = StoredIntake(base.database, base.clock, base.telemetry, measures)
+        carrier = _carrier(base, account, intake)
+        work = Work(
+            account,
+            base.database,
+            base.rings.of(account),
+            carrier,
+            base.clock,
+            base.settings.dispatch,
+            base.telemetry,
+            measures,
+            _account_rate(base.settings, account),
+        )
+        made.append(Dispatcher(work, intake, name))
+    return made
+
+
+def _carrier(base: Base, account: str, intake: StoredIntake) -> Carrier:
+    chosen = base.settings.carriers[account]
+    own = {key: value for key, value in chosen.resolved().items() if key not in _ACCOUNT_KEYS}
+    resources = {"handsets": HandsetStore(base.database)} if chosen.type == SIMULATOR else {}
+    built = build_carriers({account: (chosen.type, own)}, clock=base.clock, intake=intake, resources=resources)
+    return built[account]
+
+
+_ACCOUNT_KEYS = frozenset({"account_segments_per_second", "account_burst_segments"})
+
+
+def _account_rate(settings: Settings, account: str) -> Rate | None:
+    """The rate of the whole account, where its settings give one."""
+    own = settings.carriers[account].resolved()
+    if "account_segments_per_second" not in own:
+        return None
+    return Rate(float(own["account_segments_per_second"]), int(own.get("account_burst_segments", 1)))

@@ -1,0 +1,95 @@
+"""ContactPointService: the sending identities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sendout.domain.contact_points import MUTABLE, ContactPoint, QuietHours
+from sendout.server.commands.contact_points import ContactPoints
+from sendout.server.rpc.context import current_caller
+from sendout.server.rpc.convert import changes, next_page, page_after, page_size, timestamp
+from sendout.v1 import contact_point_pb2, contact_point_service_pb2, contact_point_service_pb2_grpc
+
+_PLACE = (str, str)  # the label in lower case, the id
+_LISTS = frozenset({"send_notification_roles", "start_conversation_roles", "allowed_countries"})
+_TRUE_UNLESS_SET = frozenset({"emoji_enabled", "enabled"})
+
+
+class ContactPointServicer(contact_point_service_pb2_grpc.ContactPointServiceServicer):
+    """Parses, calls `ContactPoints` and converts."""
+
+    def __init__(self, contact_points: ContactPoints) -> None:
+        self._contact_points = contact_points
+
+    async def CreateContactPoint(
+        self, request: contact_point_service_pb2.CreateContactPointRequest, context: Any
+    ) -> contact_point_service_pb2.CreateContactPointResponse:
+        """A new contact point."""
+        typed = request.contact_point
+        wanted = ContactPoint(id=typed.contact_point_id, **{name: _read(typed, name) for name in MUTABLE})
+        created = await self._contact_points.create(current_caller(), wanted)
+        return contact_point_service_pb2.CreateContactPointResponse(contact_point=_message(created))
+
+    async def GetContactPoint(
+        self, request: contact_point_service_pb2.GetContactPointRequest, context: Any
+    ) -> contact_point_service_pb2.GetContactPointResponse:
+        """One contact point."""
+        found = await self._contact_points.get(current_caller(), request.contact_point_id)
+        return contact_point_service_pb2.GetContactPointResponse(contact_point=_message(found))
+
+    async def ListContactPoints(
+        self, request: contact_point_service_pb2.ListContactPointsRequest, context: Any
+    ) -> contact_point_service_pb2.ListContactPointsResponse:
+        """Those the caller may see, by label."""
+        rows = await self._contact_points.list_page(
+            current_caller(),
+            page_size(request) + 1,
+            page_after(request, _PLACE),
+            sendable_only=request.sendable_only,
+        )
+        shown, token = next_page(request, rows, lambda row: row[1])
+        return contact_point_service_pb2.ListContactPointsResponse(
+            contact_points=[_message(point) for point, _ in shown], next_page_token=token
+        )
+
+    async def UpdateContactPoint(
+        self, request: contact_point_service_pb2.UpdateContactPointRequest, context: Any
+    ) -> contact_point_service_pb2.UpdateContactPointResponse:
+        """Change settings or lists."""
+        typed = request.contact_point
+        wanted = changes(typed, request.update_mask, _READERS, "a contact point")
+        changed = await self._contact_points.update(current_caller(), typed.contact_point_id, wanted)
+        return contact_point_service_pb2.UpdateContactPointResponse(contact_point=_message(changed))
+
+
+def _read(typed: contact_point_pb2.ContactPoint, name: str) -> Any:
+    value = getattr(typed, name)
+    if name in _LISTS:
+        return tuple(value)
+    if name in _TRUE_UNLESS_SET:
+        return value if typed.HasField(name) else True
+    if name == "quiet_hours":
+        quiet = typed.quiet_hours
+        return QuietHours(quiet.start, quiet.end, quiet.fallback_time_zone) if typed.HasField(name) else None
+    return value
+
+
+def _reader(name: str) -> Any:
+    return lambda typed: _read(typed, name)
+
+
+_READERS = {name: _reader(name) for name in sorted(MUTABLE)}
+
+
+def _message(point: ContactPoint) -> contact_point_pb2.ContactPoint:
+    message = contact_point_pb2.ContactPoint(
+        contact_point_id=point.id,
+        create_time=timestamp(point.create_time),
+        update_time=timestamp(point.update_time),
+        **{name: getattr(point, name) for name in MUTABLE - {"quiet_hours"}},
+    )
+    if point.quiet_hours is not None:
+        message.quiet_hours.start = point.quiet_hours.start
+        message.quiet_hours.end = point.quiet_hours.end
+        message.quiet_hours.fallback_time_zone = point.quiet_hours.fallback_time_zone
+    return message

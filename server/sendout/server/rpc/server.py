@@ -1,0 +1,181 @@
+"""The gRPC server: every servicer built from its commands, behind tracing and the gate, with health and drain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sendout.domain.clock import Clock
+from sendout.domain.paging import PageTokens
+from sendout.server.carriers.base import Intake
+from sendout.server.commands.api_keys import ApiKeys
+from sendout.server.commands.authenticate import Authenticate
+from sendout.server.commands.cancel_notification import CancelNotification
+from sendout.server.commands.contact_points import ContactPoints
+from sendout.server.commands.history import History
+from sendout.server.commands.read_notifications import ReadNotifications
+from sendout.server.commands.roles import Roles
+from sendout.server.commands.send_notification import SendNotification
+from sendout.server.commands.simulator import Handsets
+from sendout.server.commands.topics import Topics
+from sendout.server.config import Settings
+from sendout.server.config_check import is_loopback
+from sendout.server.health import HealthServicer
+from sendout.server.rpc.api_keys import ApiKeyServicer
+from sendout.server.rpc.contact_points import ContactPointServicer
+from sendout.server.rpc.history import HistoryServicer
+from sendout.server.rpc.interceptors import GateInterceptor
+from sendout.server.rpc.notifications import NotificationServicer
+from sendout.server.rpc.roles import RoleServicer
+from sendout.server.rpc.simulator import SimulatorServicer
+from sendout.server.rpc.topics import TopicServicer
+from sendout.server.rpc.unimplemented import add_service
+from sendout.server.rpc.users import UserServicer
+from sendout.server.telemetry import Telemetry, TracingInterceptor
+from sendout.storage import workers
+from sendout.storage.engine import Database
+from sendout.storage.ring import RedisError, Rings
+from sendout.v1 import (
+    api_key_service_pb2,
+    audit_service_pb2,
+    consent_service_pb2,
+    contact_point_service_pb2,
+    conversation_service_pb2,
+    history_service_pb2,
+    notification_service_pb2,
+    role_service_pb2,
+    simulator_service_pb2,
+    snippet_service_pb2,
+    topic_service_pb2,
+    usage_service_pb2,
+    user_service_pb2,
+)
+
+_LATER = (
+    audit_service_pb2,
+    consent_service_pb2,
+    conversation_service_pb2,
+    snippet_service_pb2,
+    usage_service_pb2,
+)
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+    ("grpc.max_connection_idle_ms", 15 * 60_000),
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+    ("grpc.so_reuseport", 0),
+)
+_GRACE_S = 30.0
+_BALANCER_S = 3.0  # what load balancers need to see that we are leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the server is built from. `simulators` are the carriers that reach no real phone."""
+
+    settings: Settings
+    clock: Clock
+    telemetry: Telemetry
+    database: Database
+    rings: Rings
+    carriers: frozenset[str]
+    simulators: frozenset[str]
+    intake: Intake
+
+
+class RpcServer:
+    """The server of one process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._authenticate = Authenticate(parts.database, parts.clock)
+        self._server = grpc.aio.server(
+            interceptors=[TracingInterceptor(parts.telemetry), GateInterceptor(self._authenticate)],
+            options=_OPTIONS,
+        )
+        self._health = HealthServicer(
+            parts.clock, {"readiness": self._database_answers, "dispatch": self._dispatch_works}
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [self._add(*service) for service in self._services()]
+        if parts.settings.server.reflection:
+            reflection.enable_server_reflection([*names, health_pb2.DESCRIPTOR.name, reflection.SERVICE_NAME], self._server)
+        self._bind()
+
+    def _add(self, module: Any, servicer: object | None) -> str:
+        (service,) = module.DESCRIPTOR.services_by_name.values()
+        add_service(self._server, service, servicer)
+        return str(service.full_name)
+
+    def _services(self) -> Sequence[tuple[Any, object | None]]:
+        parts = self._parts
+        database, clock, derive = parts.database, parts.clock, parts.settings.secrets.derive
+        tokens = PageTokens(derive("page-tokens"))
+        forget = self._authenticate.forget
+        points = ContactPoints(database, clock, parts.carriers)
+        notifications = NotificationServicer(
+            SendNotification(database, clock, parts.rings, derive("numbers"), parts.simulators),
+            CancelNotification(database, clock),
+            ReadNotifications(database, clock, tokens),
+        )
+        found: list[tuple[Any, object | None]] = [
+            (notification_service_pb2, notifications),
+            (topic_service_pb2, TopicServicer(Topics(database, clock, tokens))),
+            (history_service_pb2, HistoryServicer(History(database, clock, tokens))),
+            (contact_point_service_pb2, ContactPointServicer(points)),
+            (role_service_pb2, RoleServicer(Roles(database, clock, forget))),
+            (api_key_service_pb2, ApiKeyServicer(ApiKeys(database, clock, forget))),
+            (user_service_pb2, UserServicer(points)),
+            *((module, None) for module in _LATER),
+        ]
+        if parts.simulators:
+            carrier = min(parts.simulators)
+            handsets = Handsets(database, clock, parts.intake, carrier)
+            found.append((simulator_service_pb2, SimulatorServicer(handsets)))
+        return found
+
+    def _bind(self) -> None:
+        server = self._parts.settings.server
+        try:
+            if server.tls_cert and server.tls_key:
+                pair = (server.tls_key.read_bytes(), server.tls_cert.read_bytes())
+                self._server.add_secure_port(server.listen, grpc.ssl_server_credentials([pair]))
+            else:
+                self._server.add_insecure_port(server.listen)
+        except (OSError, RuntimeError) as error:
+            raise RuntimeError(f"Cannot listen on {server.listen}: {error}. Is something else using it?") from None
+
+    async def start(self) -> None:
+        """Take calls."""
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Say that we are leaving, let running calls end, then end."""
+        self._health.draining()
+        if not is_loopback(self._parts.settings.server.listen):
+            await asyncio.sleep(_BALANCER_S)
+        await self._server.stop(_GRACE_S)
+        await self._authenticate.close()
+
+    async def _database_answers(self) -> bool:
+        async with self._parts.database.read() as connection:
+            await workers.any_alive(connection)
+        return True
+
+    async def _dispatch_works(self) -> bool:
+        try:
+            await self._parts.rings.ping()
+        except RedisError:
+            return False
+        async with self._parts.database.read() as connection:
+            return await workers.any_alive(connection)

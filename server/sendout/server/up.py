@@ -1,0 +1,190 @@
+"""`sendout up`: everything on one machine. Embedded Valkey, SQLite, server and dispatcher, each its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sendout.domain.clock import SystemClock
+from sendout.server.config import ConfigError, Settings, create_secret_file
+from sendout.server.processes import StopRequest, wait_for_any
+from sendout.server.seed import CONTACT_POINT, Seeded, profile_path, seed, write_profile
+from sendout.storage.engine import Database
+from sendout.storage.migrate import migrate
+from sendout.storage.ring import RedisError, connect
+from sendout.storage.valkey import server_command
+
+_START_S = 30.0
+_STOP_S = 45.0
+
+
+@dataclass
+class Child:
+    """One of our processes."""
+
+    name: str
+    process: asyncio.subprocess.Process
+
+    async def ended(self) -> None:
+        """Raises when it ends by itself."""
+        code = await self.process.wait()
+        raise RuntimeError(f"{self.name} ended by itself with status {code}; its last lines above say why.")
+
+    async def stop(self) -> None:
+        """SIGTERM, then SIGKILL where it does not end in time."""
+        if self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), _STOP_S)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+async def up(settings: Settings) -> None:
+    """Run everything until Ctrl-C; a second start finds its data."""
+    folder = settings.storage.data_dir
+    secret = create_secret_file(folder, SystemClock())
+    async with _only_one(folder), contextlib.AsyncExitStack() as running:
+        stop = StopRequest()
+        valkey = await _start(running, "valkey", server_command(folder, folder / "valkey.sock", append_only=True))
+        await _answers(settings, valkey)
+        seeded = await _prepare(settings)
+        environment = _environment(settings, secret)
+        children = [valkey]
+        for part in ("serve", "dispatch"):
+            command = [sys.executable, "-m", "sendout.server", part]
+            children.append(await _start(running, part, command, environment))
+        await _ready(settings.server.listen, children)
+        _welcome(settings, seeded)
+        await wait_for_any(stop.wait(), *(child.ended() for child in children))
+        print("\nStopping: accepted messages that have not left stay in the queue.", flush=True)
+
+
+@contextlib.asynccontextmanager
+async def _only_one(folder: Path) -> AsyncIterator[None]:
+    """Refuse a second `up` on the same data; the lock ends with the process, however it ends."""
+    import fcntl
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(f"Sendout is already running on {folder}. Stop it, or give another --data-dir.") from None
+        yield
+
+
+async def _start(
+    running: contextlib.AsyncExitStack, name: str, command: list[str], environment: dict[str, str] | None = None
+) -> Child:
+    # A session of its own, so that Ctrl-C reaches `up` alone and the parts stop in order.
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, start_new_session=True, stdin=asyncio.subprocess.DEVNULL
+    )
+    child = Child(name, process)
+    running.push_async_callback(child.stop)
+    return child
+
+
+def _environment(settings: Settings, secret: Path) -> dict[str, str]:
+    """The parts read the same settings, with what `up` decided in their place."""
+    decided = {
+        "SENDOUT_DATA_DIR": str(settings.storage.data_dir),
+        "SENDOUT_DATABASE_URL": str(settings.storage.database_url),
+        "SENDOUT_REDIS_URL": f"unix://{settings.storage.data_dir}/valkey.sock",
+        "SENDOUT_LISTEN": settings.server.listen,
+        "SENDOUT_REFLECTION": "true",
+        "SENDOUT_LOG_FORMAT": settings.log.log_format,
+        "SENDOUT_LOG_LEVEL": settings.log.log_level,
+    }
+    if settings.secrets.secret_key is None and settings.secrets.secret_key_file is None:
+        decided["SENDOUT_SECRET_KEY_FILE"] = str(secret)
+    if settings.config is not None:
+        decided["SENDOUT_CONFIG"] = str(settings.config)
+    return os.environ | decided
+
+
+async def _answers(settings: Settings, valkey: Child) -> None:
+    client = connect(f"unix://{settings.storage.data_dir}/valkey.sock")
+    async with asyncio.timeout(_START_S):
+        while valkey.process.returncode is None:
+            try:
+                await client.ping()
+                break
+            except RedisError:
+                await asyncio.sleep(0.02)
+    await client.aclose()
+    if valkey.process.returncode is not None:
+        raise ConfigError(f"The embedded Valkey did not start; {settings.storage.data_dir}/valkey.log says why.")
+
+
+async def _prepare(settings: Settings) -> Seeded | None:
+    database = Database(settings.storage.database_url)
+    try:
+        clock = SystemClock()
+        await migrate(database, clock)
+        return await seed(database, clock, next(iter(settings.carriers)))
+    finally:
+        await database.close()
+
+
+async def _ready(address: str, children: list[Child]) -> None:
+    """Until the server says that it is ready, or a part has ended."""
+    async with grpc.aio.insecure_channel(address) as channel, asyncio.timeout(_START_S):
+        health = health_pb2_grpc.HealthStub(channel)
+        while all(child.process.returncode is None for child in children):
+            try:
+                answer = await health.Check(health_pb2.HealthCheckRequest(service="dispatch"))
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+            except grpc.aio.AioRpcError:
+                pass
+            await asyncio.sleep(0.05)
+    failed = next(child for child in children if child.process.returncode is not None)
+    raise ConfigError(f"{failed.name} did not start; its last lines above say why.")
+
+
+def _welcome(settings: Settings, seeded: Seeded | None) -> None:
+    target = settings.server.listen
+    lines = ["", f"Sendout is running. gRPC at {target}, data in {settings.storage.data_dir}.", ""]
+    if seeded is not None:
+        if write_profile(profile_path(), target, seeded.admin_key):
+            lines.append(f"The command line is set up ({profile_path()}).")
+        else:
+            lines.append(f"{profile_path()} leads to another server; it was left alone. Use these keys:")
+            lines.append(f"  SENDOUT_TARGET={target} SENDOUT_API_KEY={seeded.admin_key}")
+        lines += [
+            "These keys are shown this once:",
+            f"  Administrator  {seeded.admin_key}",
+            f"  Agent          {seeded.agent_key}",
+            "",
+        ]
+    lines += [
+        "Try this in a second terminal (the simulator's phones answer; 0151 is unreachable, 12345 is no number):",
+        "",
+        f"  {_sendout()} send --contact-point {CONTACT_POINT} --wait --invalid-recipients skip \\",
+        '    --to "+14155550101, +14155550102, +14155550151, 12345" --text "Our garage had a power outage today."',
+        "",
+        f"then  {_sendout()} history     Ctrl-C stops everything; the next start finds its data.",
+        "",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _sendout() -> str:
+    """How this machine's `sendout` is called: relative to here where it is below, which is what a newcomer can paste."""
+    script = Path(sys.executable).parent / "sendout"
+    with contextlib.suppress(ValueError):
+        return str(script.relative_to(Path.cwd()))
+    return str(script) if script.exists() else "sendout"

@@ -1,0 +1,101 @@
+"""The rules for the settings of a contact point."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sendout.domain.contact_points import ContactPoint, QuietHours, SenderKind, problems, sender_kind, settled
+
+GOOD = ContactPoint(id="garage", label="Garage", sender="+14155550100", carrier="simulator", default_region="US")
+CARRIERS = frozenset({"simulator"})
+
+
+@pytest.mark.parametrize(
+    ("sender", "kind"),
+    [
+        ("+14155550100", SenderKind.NUMBER),
+        ("+4915112345678", SenderKind.NUMBER),
+        ("123", SenderKind.SHORT_CODE),
+        ("12345678", SenderKind.SHORT_CODE),
+        ("ACME", SenderKind.NAME),
+        ("Garage 24", SenderKind.NAME),
+        ("Müller AG", SenderKind.NAME),
+        ("Elevenchars", SenderKind.NAME),
+    ],
+)
+def test_sender_kinds(sender: str, kind: SenderKind) -> None:
+    """Numbers in E.164, short codes of 3 to 8 digits and names of 1 to 11 GSM letters are told apart."""
+    assert sender_kind(sender) is kind
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["", "12", "123456789", "+", "+123456", "+1 415 555 0100", "+0123456789", "Twelve chars", "A-B", "Ünïcode", "Кафе"]
+    + ["１２３４", " ACME", "ACME ", "A\n", "   ", "+1234567890123456"],
+)
+def test_other_senders_are_refused(sender: str) -> None:
+    """What is none of the three kinds is refused, and the refusal quotes it."""
+    (problem,) = problems(replace(GOOD, sender=sender), CARRIERS)
+    assert problem.field == "contact_point.sender"
+    assert repr(sender) in problem.description
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "at"),
+    [
+        ("label", " ", "label"),
+        ("label", "x" * 101, "label"),
+        ("label", "a\nb", "label"),
+        ("carrier", "nobody", "carrier"),
+        ("default_region", "XX", "default_region"),
+        ("default_region", "USA", "default_region"),
+        ("max_segments", 11, "max_segments"),
+        ("max_segments", -1, "max_segments"),
+        ("segments_per_second", -0.5, "segments_per_second"),
+        ("segments_per_second", float("nan"), "segments_per_second"),
+        ("segments_per_second", float("inf"), "segments_per_second"),
+        ("burst_segments", -1, "burst_segments"),
+        ("burst_segments", 10_001, "burst_segments"),
+        ("daily_segment_cap", -1, "daily_segment_cap"),
+        ("daily_segment_cap", 1 << 40, "daily_segment_cap"),
+        ("cap_time_zone", "Mars/Olympus", "cap_time_zone"),
+        ("cap_time_zone", "America", "cap_time_zone"),
+        ("cap_time_zone", "../etc/passwd", "cap_time_zone"),
+        ("allowed_countries", ("US", "ZZ"), "allowed_countries[1]"),
+        ("quiet_hours", QuietHours("24:00", "08:00", "UTC"), "quiet_hours.start"),
+        ("quiet_hours", QuietHours("21:00", "8:00", "UTC"), "quiet_hours.end"),
+        ("quiet_hours", QuietHours("21:00", "21:00", "UTC"), "quiet_hours.end"),
+        ("quiet_hours", QuietHours("21:00", "08:00", ""), "quiet_hours.fallback_time_zone"),
+    ],
+)
+def test_each_field_has_its_limit(field: str, value: Any, at: str) -> None:
+    """A setting out of its limits is refused by the name of its field."""
+    changed: dict[str, Any] = {field: value}
+    (problem,) = problems(settled(replace(GOOD, **changed)), CARRIERS)
+    assert problem.field == f"contact_point.{at}"
+
+
+def test_all_problems_come_at_once() -> None:
+    """A form can show every problem of a contact point at the same time."""
+    found = problems(ContactPoint(id="", label="", sender="", carrier=""), CARRIERS)
+    assert [problem.field for problem in found] == [
+        "contact_point.label",
+        "contact_point.sender",
+        "contact_point.carrier",
+    ]
+
+
+def test_zeros_become_defaults() -> None:
+    """Zero and blank stand for the documented defaults: 10 segments, 1 a second, burst of 1, UTC."""
+    point = settled(replace(GOOD, max_segments=0, segments_per_second=0.0, burst_segments=0, cap_time_zone=""))
+    assert (point.max_segments, point.segments_per_second, point.burst_segments) == (10, 1.0, 1)
+    assert (point.cap_time_zone, point.daily_segment_cap) == ("UTC", 0)
+    assert problems(point, CARRIERS) == []
+
+
+def test_codes_are_kept_in_upper_case_once() -> None:
+    """Countries may be typed in lower case and twice."""
+    point = settled(replace(GOOD, default_region="us", allowed_countries=("us", "CA", "US")))
+    assert (point.default_region, point.allowed_countries) == ("US", ("US", "CA"))
