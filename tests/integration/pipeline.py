@@ -22,9 +22,11 @@ from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.measures import Measures
 from sendout.server.dispatch.work import Work
 from sendout.server.telemetry import setup
+from sendout.storage import tallies
 from sendout.storage.engine import Database
 from sendout.storage.handsets import HandsetStore
 from sendout.storage.ring import Rings, connect
+from sendout.storage.tables.history import COUNTS
 from sendout.storage.tables import (
     contact_point,
     message,
@@ -96,6 +98,7 @@ class Pipeline:
 
     database: Database
     rings: Rings
+    redis_url: str
     clock: SystemClock
     simulator: dict[str, Any] = field(default_factory=dict)
     settings: DispatchSettings = field(default_factory=DispatchSettings)
@@ -141,6 +144,22 @@ class Pipeline:
             )
             return Counter({State(state).name: count for state, count in rows})
 
+    async def states_by_index(self, notification_id: Any) -> list[str]:
+        """The state of each message."""
+        async with self.database.read() as connection:
+            rows = await connection.execute(
+                select(message.c.state)
+                .where(message.c.notification_id == notification_id)
+                .order_by(message.c.index)
+            )
+            return [State(state).name for state in rows.scalars()]
+
+    async def tally(self, topic_id: str) -> dict[str, int]:
+        """The counts of a topic over all time, without the zeros."""
+        async with self.database.read() as connection:
+            counts = (await tallies.read(connection, 0, 4_000_000 * 900_000_000, None))[topic_id]
+        return {name: getattr(counts, name) for name in COUNTS if getattr(counts, name)}
+
     async def until(self, notification_id: Any, wanted: dict[str, int], seconds: float = 20.0) -> None:
         """Wait until the states are exactly these."""
         deadline = asyncio.get_running_loop().time() + seconds
@@ -173,5 +192,5 @@ async def pipeline(database: Database, redis_url: str, **simulator: Any) -> Asyn
     await add_principal(database)
     await add_contact_point(database)
     rings = Rings(connect(redis_url))
-    yield Pipeline(database, rings, SystemClock(), {"delivery_delay_s": 0.1} | simulator)
+    yield Pipeline(database, rings, redis_url, SystemClock(), {"delivery_delay_s": 0.1} | simulator)
     await rings.close()

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
+
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.ids import uuid7
 from sendout.domain.paging import PageTokens
@@ -16,7 +18,6 @@ from sendout.domain.permissions import Caller, Permission
 from sendout.domain.states import FINAL, PROVES_SENT, State
 from sendout.storage.engine import Database
 from sendout.storage.tables import carrier_ref, event, message, notification, progress, tally_delta
-from sqlalchemy import insert
 from tests.integration.pipeline import add_contact_point, add_principal
 
 T0 = 1_767_225_600_000_000

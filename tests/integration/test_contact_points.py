@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
+
 from sendout.domain.contact_points import ContactPoint, QuietHours
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.permissions import Caller, Grant, Permission
@@ -15,7 +17,6 @@ from sendout.server.commands.roles import Roles
 from sendout.storage import contact_points, identity
 from sendout.storage.engine import Database
 from sendout.storage.tables import audit, principal
-from sqlalchemy import select, update
 
 ADMIN = Caller("root", "", "Root", frozenset({"everyone", "admin"}), frozenset(Permission))
 POINT = ContactPoint(id="garage", label="Garage", sender="+14155550100", carrier="simulator")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+from sendout.domain.errors import Reason, SendoutError
+from sendout.domain.numbers import number_key
+from sendout.server.commands.cancel_notification import CancelNotification
+from sendout.server.config_sections import DispatchSettings
 from sendout.storage.engine import Database
-from sendout.storage.tables import event, usage
-from sqlalchemy import func, select
-from tests.integration.pipeline import GOOD, Pipeline, pipeline, plain_numbers
+from sendout.storage.ring import connect
+from sendout.storage.tables import consent, contact_point, event, notification, role_grant, usage
+from sqlalchemy import delete, func, insert, select, update
+from tests.integration.pipeline import CALLER, GOOD, NUMBER_SECRET, Pipeline, pipeline, plain_numbers
 
 
 @pytest.fixture
@@ -52,3 +59,151 @@ async def test_positions_are_dense(pipe: Pipeline) -> None:
         ).all()
     assert positions == list(range(1, len(positions) + 1))
     assert {state: int(count) for state, count in covered} == {2: 20, 3: 20, 5: 20, 6: 20}
+
+
+async def test_the_simulators_numbers_end_as_its_table_says(database: Database, valkey_url: str) -> None:
+    """Undelivered, rejected, throttled, silent, early, late and repeated receipts all end as the carrier meant."""
+    endings = {
+        "151": "UNDELIVERED",
+        "152": "EXPIRED",
+        "153": "REJECTED",
+        "154": "SENT",
+        "160": "REJECTED",
+        "161": "REJECTED",
+        "170": "DELIVERED",
+        "171": "DELIVERED",
+        "172": "DELIVERED",
+        "173": "DELIVERED",
+        "101": "DELIVERED",
+    }
+    async with pipeline(database, valkey_url) as pipe:
+        accepted = await pipe.send([f"+14155550{ending}" for ending in endings])
+        async with pipe.dispatcher():
+            await pipe.until(accepted.notification["id"], dict(Counter(endings.values())))
+            seen = await pipe.states_by_index(accepted.notification["id"])
+    assert seen == list(endings.values())
+
+
+async def test_a_throttled_message_is_tried_again_and_not_failed(pipe: Pipeline) -> None:
+    """Throttling uses up no attempts; after it the message is delivered, having left once."""
+    accepted = await pipe.send(["+14155550162"])
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"DELIVERED": 1}, seconds=30)
+    rows = [row for row in await pipe.log() if not row.ref.startswith("refused-")]
+    assert len(rows) == 1
+
+
+async def test_a_refusal_for_now_is_tried_again(pipe: Pipeline) -> None:
+    """A refusal for now goes back to the queue with its reason and a due time, and is delivered in the end."""
+    accepted = await pipe.send(["+14155550163"])
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"DELIVERED": 1}, seconds=30)
+
+
+async def test_canceled_messages_do_not_leave(pipe: Pipeline) -> None:
+    """Cancel takes everything out of the queue, says how many, and nothing of it is submitted later."""
+    accepted = await pipe.send(plain_numbers(500))
+    cancel = CancelNotification(pipe.database, pipe.clock)
+    canceled, left = await cancel(CALLER, str(accepted.notification["id"]))
+    assert (canceled, left.notification.progress.done) == (500, True)
+    async with pipe.dispatcher():
+        await pipe.until((await pipe.send(GOOD[:1])).notification["id"], {"DELIVERED": 1})
+    assert len(await pipe.log()) == 1
+    with pytest.raises(SendoutError) as refusal:
+        await cancel(CALLER, str(accepted.notification["id"]))
+    assert refusal.value.reason is Reason.ALREADY_FINISHED
+
+
+async def test_scheduled_messages_wait_for_their_time(pipe: Pipeline) -> None:
+    """A notification with a send time is HELD until then and delivered after it."""
+    due = pipe.clock.now_us() + 2_000_000
+    accepted = await pipe.send(GOOD[:3], send_time=due)
+    assert await pipe.states(accepted.notification["id"]) == {"HELD": 3}
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"DELIVERED": 3})
+    left = await pipe.log()
+    assert all(row.receive_time >= due for row in left)
+
+
+async def test_what_is_late_expires_instead_of_leaving(pipe: Pipeline) -> None:
+    """Messages whose validity ended in the queue become EXPIRED and are never submitted."""
+    accepted = await pipe.send(GOOD[:3], expire_time=pipe.clock.now_us() + 300_000)
+    await asyncio.sleep(0.4)  # the validity itself must pass
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"EXPIRED": 3})
+    assert await pipe.log() == []
+
+
+async def test_an_opt_out_after_accept_suppresses(pipe: Pipeline) -> None:
+    """A recipient who opted out while queued is SUPPRESSED by the claim; the others are delivered."""
+    accepted = await pipe.send(GOOD[:3])
+    async with pipe.database.write() as connection:
+        await connection.execute(
+            insert(consent).values(
+                number_key=number_key(GOOD[1], NUMBER_SECRET),
+                contact_point_id="main",
+                opted_out=True,
+                source="test",
+                evidence="",
+                principal_id="",
+                update_time=0,
+            )
+        )
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"DELIVERED": 2, "SUPPRESSED": 1})
+    assert GOOD[1] not in {row.number for row in await pipe.log()}
+
+
+async def test_a_revoked_permission_stops_what_is_queued(pipe: Pipeline) -> None:
+    """Once the sender's role is off the list, queued messages become SUPPRESSED and none leaves."""
+    accepted = await pipe.send(GOOD[:3])
+    async with pipe.database.write() as connection:
+        await connection.execute(delete(role_grant))
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"SUPPRESSED": 3})
+    assert await pipe.log() == []
+
+
+async def test_a_disabled_contact_point_pauses_and_goes_on(pipe: Pipeline) -> None:
+    """Switching a contact point off keeps its messages QUEUED; switching it on lets them leave."""
+    accepted = await pipe.send(GOOD[:3])
+    async with pipe.database.write() as connection:
+        await connection.execute(update(contact_point).values(enabled=False))
+    async with pipe.dispatcher():
+        await pipe.until((await _looked_at(pipe)), {"QUEUED": 3})
+        async with pipe.database.write() as connection:
+            await connection.execute(update(contact_point).values(enabled=True))
+        await pipe.until(accepted.notification["id"], {"DELIVERED": 3})
+
+
+async def _looked_at(pipe: Pipeline) -> object:
+    """The notification, once the dispatcher has deferred its range."""
+    async with pipe.database.read() as connection:
+        identifier = (await connection.execute(select(notification.c.id))).scalar_one()
+    client = connect(pipe.redis_url)
+    while not await client.zcard("so:{simulator}:deferred"):
+        await asyncio.sleep(0.02)
+    await client.aclose()
+    return identifier
+
+
+async def test_an_accept_whose_push_was_lost_is_found(pipe: Pipeline) -> None:
+    """A committed notification that never reached the ring is made reachable by the reconciler."""
+    accepted = await pipe.send(GOOD[:3])
+    client = connect(pipe.redis_url)
+    await client.flushall()
+    await client.aclose()
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"DELIVERED": 3})
+
+
+async def test_without_a_receipt_the_state_becomes_unknown(database: Database, valkey_url: str) -> None:
+    """After validity and deadline a message without a receipt is UNKNOWN; a late receipt still replaces it."""
+    async with pipeline(database, valkey_url, late_delay_s=4.0) as pipe:
+        pipe.settings = DispatchSettings(receipt_deadline=0.2)
+        accepted = await pipe.send(["+14155550150"], expire_time=pipe.clock.now_us() + 1_500_000)
+        async with pipe.dispatcher():
+            await pipe.until(accepted.notification["id"], {"UNKNOWN": 1})
+            await pipe.until(accepted.notification["id"], {"DELIVERED": 1})
+        counted = await pipe.tally("default")
+    assert counted == {"accepted": 1, "sent": 1, "delivered": 1, "segments": 1}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from sendout.domain.contact_points import ContactPoint
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.permissions import Caller, Grant, Permission
@@ -14,7 +16,6 @@ from sendout.server.commands.roles import Roles
 from sendout.storage import contact_points
 from sendout.storage.engine import Database
 from sendout.storage.tables import audit
-from sqlalchemy import select
 
 ADMIN = Caller("root", "", "Root", frozenset({"everyone", "admin"}), frozenset(Permission))
 AGENT = Caller("agent", "", "Agent", frozenset({"everyone"}), frozenset())

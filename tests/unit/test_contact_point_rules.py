@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from sendout.domain.contact_points import ContactPoint, QuietHours, SenderKind, problems, sender_kind, settled
 
 GOOD = ContactPoint(id="garage", label="Garage", sender="+14155550100", carrier="simulator", default_region="US")
@@ -32,8 +33,10 @@ def test_sender_kinds(sender: str, kind: SenderKind) -> None:
 
 @pytest.mark.parametrize(
     "sender",
-    ["", "12", "123456789", "+", "+123456", "+1 415 555 0100", "+0123456789", "Twelve chars", "A-B", "Ünïcode", "Кафе"]
-    + ["１２３４", " ACME", "ACME ", "A\n", "   ", "+1234567890123456"],
+    [
+        *("", "12", "123456789", "１２３４", "+", "+123456", "+1 415 555 0100", "+0123456789", "+1234567890123456"),
+        *("Twelve chars", "A-B", "Ünïcode", "Кафе", " ACME", "ACME ", "A\n", "   "),
+    ],
 )
 def test_other_senders_are_refused(sender: str) -> None:
     """What is none of the three kinds is refused, and the refusal quotes it."""

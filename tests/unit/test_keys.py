@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+
 from sendout.domain import keys
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import enum
 import re
-import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import phonenumbers
 
 from sendout.domain import limits
-from sendout.domain.errors import Violation
+from sendout.domain.errors import SendoutError, Violation
 from sendout.domain.labels import label_problem
 from sendout.domain.text import Encoding, segment
+from sendout.domain.time_zones import check_time_zone
 
 DEFAULT_MAX_SEGMENTS = limits.MAX_SEGMENTS
 DEFAULT_SEGMENTS_PER_SECOND = 1.0
@@ -28,7 +28,6 @@ MAX_BURST_SEGMENTS = 10_000
 MAX_DAILY_SEGMENTS = 2_147_483_647
 MAX_ROLES = 100
 MAX_COUNTRIES = 300
-MAX_TIME_ZONE = 64
 MAX_SENDER_NAME = 11
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
@@ -205,10 +204,7 @@ def _is_region(code: str) -> bool:
 
 
 def _is_time_zone(name: str) -> bool:
-    if not 0 < len(name) <= MAX_TIME_ZONE:
-        return False
     try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, such as "America"
+        return check_time_zone("", name) == name  # which an empty name is not
+    except SendoutError:
         return False
-    return True

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sendout.domain.errors import Reason, SendoutError
@@ -108,7 +109,7 @@ async def _translated() -> AsyncIterator[None]:
     """A database that is away becomes STORAGE_UNAVAILABLE; driver text goes no further."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise _unavailable() from error
     except DBAPIError as error:
         if error.connection_invalidated:

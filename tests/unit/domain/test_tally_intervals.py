@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sendout.domain.tallies import GRAINS, QUARTER_HOUR_S, SECOND_US, Counts, Piece, pieces, rounded_outward
 from sendout.storage.changes import QUARTER_HOUR_US
 from sendout.storage.tables.history import COUNTS

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+
 from sendout.domain.errors import Reason, SendoutError, Violation, field_invalid
 from sendout.server.rpc import errors
 from sendout.v1 import error_reason_pb2

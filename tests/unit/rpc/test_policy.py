@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-import sendout.v1
 from google.protobuf.descriptor import MethodDescriptor
+
+import sendout.v1
 from sendout.domain.permissions import Grant
 from sendout.server.rpc.policy import POLICY
 

@@ -82,7 +82,7 @@ class History:
         }
         place = self._page_tokens.read(query, token)
         # A page after the first keeps the end of the first, so all pages show the same interval.
-        given_end = place[1] if place else self._clock.now_us() if end_us is None else end_us
+        given_end = place[1] if place else self._clock.now_us() + 1 if end_us is None else end_us  # now is included
         start, end = _checked_interval(start_us, given_end)
         async with self._database.read() as connection:
             await _require_contact_point(connection, contact_point_id)

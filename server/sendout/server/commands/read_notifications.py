@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -130,7 +130,7 @@ class ReadNotifications:
         following = self._page_tokens.issue(query, [page[-1].index]) if len(found) > wanted else ""
         return MessagePage(page, following)
 
-    async def watch(self, caller: Caller, notification_id: str) -> AsyncIterator[Followed]:
+    async def watch(self, caller: Caller, notification_id: str) -> AsyncGenerator[Followed, None]:
         """The progress at once, whenever it changes, and now and then where it does not; ends when all is final."""
         last: Followed | None = None
         told, wait = 0.0, SHORTEST_WAIT

@@ -17,7 +17,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from sendout.domain import limits
+from sendout.domain import paging
 from sendout.domain.errors import Reason, SendoutError, field_invalid
 
 _Row = TypeVar("_Row")
@@ -71,10 +71,8 @@ def changes(
 
 
 def page_size(request: Any) -> int:
-    """How many entries to give: 50 where not said, 1,000 at most (a greater wish is cut, AIP-158)."""
-    if request.page_size < 0:
-        raise field_invalid("page_size", request.page_size, f"Give 0 to {limits.MAX_PAGE_SIZE}.")
-    return min(request.page_size, limits.MAX_PAGE_SIZE) or limits.DEFAULT_PAGE_SIZE
+    """How many entries to give, by the rule of all listings."""
+    return paging.page_size(request.page_size)
 
 
 def page_after(request: Any, shape: Sequence[type]) -> list[Any] | None:
