@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import Any
 
@@ -252,7 +253,7 @@ async def test_a_silent_watch_has_heartbeats(database: Database, seed: Seed, clo
         await anext(watch)
         at.append(clock.monotonic())
     await watch.aclose()
-    pauses = [after - before for before, after in zip(at, at[1:], strict=False)]
+    pauses = [after - before for before, after in itertools.pairwise(at)]
     assert all(HEARTBEAT - 2 * LONGEST_WAIT <= pause <= HEARTBEAT for pause in pauses)
     assert SHORTEST_WAIT < LONGEST_WAIT
 
