@@ -13,7 +13,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import zygote as zygote_script
+_ZYGOTE = Path(__file__).with_name("zygote.py")
+NAIVE = "SENDOUT_TEST_NAIVE"
+"""Set to 1: dispatchers requeue whatever a dead one left, as if claims were leases that simply run out."""
 
 READY = {"serve": '"serving"', "dispatch": '"dispatching"'}
 
@@ -75,7 +77,7 @@ class Zygote:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Zygote]:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, zygote_script.__file__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            sys.executable, str(_ZYGOTE), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         listening = asyncio.create_task(self._listen())
         yield self
@@ -153,7 +155,7 @@ class Fleet:
 
     async def _keep(self, role: str, settings: dict[str, str]) -> None:
         while self.supervised:
-            await (await self.start(role, **settings)).exited
+            await asyncio.shield((await self.start(role, **settings)).exited)
 
     async def ready(self, members: list[Member]) -> None:
         """Wait until each of these has begun to work."""

@@ -208,11 +208,11 @@ class Clients:
         began = time.monotonic()
         answer = await self._until_answered(request, began + seconds)
         self.slowest = max(self.slowest, time.monotonic() - began)
-        identifier = str(answer.notification.id)
+        identifier = str(answer.notification.notification_id)
         self._site.accepted[identifier] = list(numbers)
         if random.random() < 0.1:
             again = await self._until_answered(request, time.monotonic() + seconds)
-            assert again.replayed and str(again.notification.id) == identifier, "one request id, two notifications"
+            assert again.replayed and str(again.notification.notification_id) == identifier, "one request id, two notifications"
         return identifier
 
     async def _until_answered(self, request: Any, deadline: float) -> Any:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import pytest
 from tests.conftest import Valkey
 from tests.faults.checker import Verdict
-from tests.faults.fleet import Fleet, Zygote
+from tests.faults.fleet import NAIVE, Fleet, Zygote
 from tests.faults.site import NUMBERS, Clients, Site, site
-from tests.faults.zygote import NAIVE
 
 KILLS = int(os.environ.get("SENDOUT_TEST_KILLS", "200"))
 MEAN_S = 0.6
@@ -22,6 +21,7 @@ BACKLOG = 250
 """Messages that wait at the most, so that the load lasts as long as the faults."""
 
 
+@pytest.mark.timeout(420)
 async def test_random_kills_lose_nothing_and_repeat_nothing(zygote: Zygote, postgres_url: str, own_valkey: Valkey) -> None:
     """I1, I2, I3: random `kill -9` of four dispatchers and two servers under load; callers repeat under the same
     request id. Every accepted recipient has one row, none is submitted twice, and all but the UNCONFIRMED arrive."""
@@ -74,11 +74,11 @@ async def _load_under_kills(here: Site, kills: int, *, dispatchers: int, servers
         await here.fleet.supervise("dispatch")
     faults = _Faults()
     async with Clients(here, addresses) as clients:
-        load = asyncio.create_task(_load(here, clients))
-        await here.until_sent(50)
-        await faults.run(here.fleet, kills)
-        here.stop_load = True
-        await load
+        async with asyncio.TaskGroup() as together:
+            together.create_task(_load(here, clients))
+            await here.until_sent(50)
+            await faults.run(here.fleet, kills)
+            here.stop_load = True
         await here.until_settled()
     verdict = await here.verdict()
     print(

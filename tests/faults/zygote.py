@@ -15,12 +15,9 @@ import sys
 import traceback
 from typing import Any
 
-import asyncpg  # noqa: F401  (imported for the processes to come)
+import asyncpg  # noqa: F401  (for the processes to come)
 from sendout.server import app, processes
 from sendout.server.config import load_settings
-
-NAIVE = "SENDOUT_TEST_NAIVE"
-"""Set: a dispatcher that requeues whatever a dead one left, as if claims were leases that simply run out."""
 
 
 def main() -> None:
@@ -66,7 +63,7 @@ def _become(order: dict[str, Any]) -> None:
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         os.environ.update(order["environment"])
-        if os.environ.get(NAIVE):
+        if os.environ.get("SENDOUT_TEST_NAIVE"):
             _be_naive()
         processes.run(getattr(app, order["role"])(load_settings()))
         code = 0
@@ -78,6 +75,7 @@ def _become(order: dict[str, Any]) -> None:
 
 
 def _be_naive() -> None:
+    """See `fleet.NAIVE`."""
     from sendout.domain.states import ReasonCode, State
     from sendout.server.dispatch import recovery
     from sendout.storage.changes import Change

@@ -67,6 +67,7 @@ class Seed:
             "topic_id": "default",
             "principal_id": "tester",
             "carrier": "simulator",
+            "sender": "+14155550001",
             "text": "Hello",
             "encoding": 1,
             "segments": 1,

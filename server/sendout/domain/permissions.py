@@ -1,4 +1,7 @@
-"""Who is asking and what they may do. Roles carry organisation-wide permissions; contact points carry grants to roles."""
+"""Who is asking and what they may do.
+
+Roles carry organisation-wide permissions; contact points carry grants to roles.
+"""
 
 from __future__ import annotations
 

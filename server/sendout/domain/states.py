@@ -92,7 +92,7 @@ STATE_TEXT: dict[State, str] = {
     State.HELD: "Waiting for its time; it has not left.",
     State.QUEUED: "Waiting for its turn; it has not left.",
     State.SENDING: "Being handed to the carrier.",
-    State.UNCONFIRMED: "Handed to the carrier, but no answer is on record. It is not sent again; a receipt may settle it.",
+    State.UNCONFIRMED: "Handed to the carrier, no answer on record. It is not sent again; a receipt may settle it.",
     State.SENT: "The carrier took it; the phone has not confirmed it yet.",
     State.DELIVERED: "The phone confirmed it.",
     State.PARTIALLY_DELIVERED: "The phone confirmed some of its parts, not all.",

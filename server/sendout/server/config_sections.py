@@ -182,13 +182,13 @@ def _resolve(key: str, value: Any) -> Any:
 class DispatchSettings(Section):
     """How messages are taken from the queue and handed to carriers."""
 
-    claim_batch: int = Field(default=100, ge=1, le=5000, description="Most messages claimed by one statement.")
-    permit_batch: int = Field(default=50, ge=1, le=1000, description="Most messages asking for permits in one script.")
+    claim_batch: int = Field(default=500, ge=1, le=5000, description="Most messages claimed by one statement.")
+    permit_batch: int = Field(default=200, ge=1, le=1000, description="Most messages asking for permits in one script.")
     settle_batch: int = Field(default=500, ge=1, le=5000, description="Most outcomes or receipts per transaction.")
     settle_delay: Duration = Field(default=0.02, description="Longest wait for a batch of outcomes to fill (s).")
     permit_grace: Duration = Field(default=0.05, le=1, description="How long a permit may be used after its slot (s).")
     permit_horizon: Duration = Field(default=0.2, le=5, description="How far ahead permits are reserved (s).")
-    window: int = Field(default=200, ge=1, le=10_000, description="Most messages in flight per process.")
+    window: int = Field(default=2000, ge=1, le=10_000, description="Most messages in flight per process.")
     receipt_deadline: Duration = Field(
         default=72 * 3600.0,
         description="Wait for a receipt after a message's validity before its state becomes UNKNOWN.",

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Integer,
     SmallInteger,
     String,
@@ -23,15 +24,17 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, PROVES_SENT, ReasonCode, State
+from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, OPEN, PROVES_SENT, ReasonCode, State
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
 from sendout.storage.tables import event, event_head, message, notification, progress, tally_delta, usage
+from sendout.storage.tables.history import COUNTS
 
 MAX_RUN = 512
 """Messages in one event row at the most, but for the accept event: bounds the search for one message's events."""
@@ -271,15 +274,25 @@ async def add_progress(
     connection: AsyncConnection, notification_id: uuid.UUID, deltas: Counter[str], now_us: int
 ) -> None:
     """Add to the counts of one notification and mark it done once nothing of it is open."""
-    values: dict[str, Any] = {name: progress.c[name] + n for name, n in deltas.items() if n}
-    still_open = sum(
-        (values.get(name, progress.c[name]) for name in ("held", "queued", "sending", "unconfirmed", "sent")), 0
+    added = {f"added_{state.name.lower()}": deltas[state.name.lower()] for state in State}
+    await connection.execute(_ADD_PROGRESS, added | {"of": notification_id, "now": now_us})
+
+
+def _added(state: State) -> ColumnElement[int]:
+    name = state.name.lower()
+    column: ColumnElement[int] = progress.c[name]
+    return column + bindparam(f"added_{name}", type_=Integer)
+
+
+_ADD_PROGRESS = (
+    update(progress)
+    .where(progress.c.notification_id == bindparam("of", type_=Uuid))
+    .values(
+        **{state.name.lower(): _added(state) for state in State},
+        update_time=bindparam("now", type_=BigInteger),
+        done=sum((_added(state) for state in sorted(OPEN)), literal(0)) == 0,
     )
-    await connection.execute(
-        update(progress)
-        .where(progress.c.notification_id == notification_id)
-        .values(**values, update_time=now_us, done=(still_open == 0))
-    )
+)
 
 
 async def _book_tallies(connection: AsyncConnection, known: dict[uuid.UUID, Facts], changed: Sequence[Changed]) -> None:
@@ -301,9 +314,13 @@ async def add_tally(
     connection: AsyncConnection, topic_id: str, contact_point_id: str, bucket: int, counts: Counter[str]
 ) -> None:
     """Write one delta row; a reader adds it to the tally until a sweeper folds it in."""
-    await connection.execute(
-        insert(tally_delta).values(topic_id=topic_id, contact_point_id=contact_point_id, bucket=bucket, **counts)
-    )
+    keys = {"topic_id": topic_id, "contact_point_id": contact_point_id, "bucket": bucket}
+    await connection.execute(_ADD_TALLY, keys | {name: counts[name] for name in COUNTS})
+
+
+_ADD_TALLY = insert(tally_delta).values(
+    {name: bindparam(name) for name in ("topic_id", "contact_point_id", "bucket", *COUNTS)}
+)
 
 
 _USAGE_COLUMNS: Columns = {

@@ -151,7 +151,7 @@ _STANDINGS = (
         notification.c.contact_point_id,
         notification.c.expire_time,
         notification.c.canceled,
-        contact_point.c.sender,
+        notification.c.sender,
         contact_point.c.segments_per_second,
         contact_point.c.burst_segments,
         contact_point.c.enabled,

@@ -6,14 +6,14 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import false, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import Changed, FactsCache, change_range
 from sendout.storage.claims import Range
 from sendout.storage.engine import Database
-from sendout.storage.tables import contact_point, message, notification, progress
+from sendout.storage.tables import contact_point, is_open, message, notification, progress
 
 CHUNK = 5_000
 """Messages changed in one transaction at the most, so that no writer waits long for the event head."""
@@ -46,7 +46,7 @@ async def with_queued(connection: AsyncConnection, carrier: str) -> list[Open]:
         )
         .join(progress, progress.c.notification_id == notification.c.id)
         .join(contact_point, contact_point.c.id == notification.c.contact_point_id)
-        .where(progress.c.done == false(), progress.c.queued > 0, notification.c.carrier == carrier)
+        .where(is_open, progress.c.queued > 0, notification.c.carrier == carrier)
     )
     return [Open(*row) for row in rows]
 
@@ -73,7 +73,7 @@ async def scheduled_due(connection: AsyncConnection, now_us: int) -> list[tuple[
     rows = await connection.execute(
         select(notification.c.id, notification.c.message_count)
         .join(progress, progress.c.notification_id == notification.c.id)
-        .where(progress.c.done == false(), progress.c.held > 0, notification.c.send_time <= now_us)
+        .where(is_open, progress.c.held > 0, notification.c.send_time <= now_us)
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -83,9 +83,7 @@ async def overdue(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.U
     rows = await connection.execute(
         select(notification.c.id, notification.c.message_count)
         .join(progress, progress.c.notification_id == notification.c.id)
-        .where(
-            progress.c.done == false(), progress.c.queued + progress.c.held > 0, notification.c.expire_time <= now_us
-        )
+        .where(is_open, progress.c.queued + progress.c.held > 0, notification.c.expire_time <= now_us)
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -96,7 +94,7 @@ async def without_receipt(connection: AsyncConnection, now_us: int, deadline_us:
         select(notification.c.id, notification.c.message_count)
         .join(progress, progress.c.notification_id == notification.c.id)
         .where(
-            progress.c.done == false(),
+            is_open,
             progress.c.sent + progress.c.unconfirmed > 0,
             notification.c.expire_time <= now_us - deadline_us,
         )

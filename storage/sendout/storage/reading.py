@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, Uuid, and_, or_, select, text
+from sqlalchemy import Integer, Select, Uuid, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
 from sendout.storage.changes import MAX_RUN
 from sendout.storage.rows import Columns, rows_parameters, rows_table
-from sendout.storage.tables import carrier_ref, contact_point, event, message, notification, progress
+from sendout.storage.tables import carrier_ref, contact_point, event, is_open, message, notification, progress
 
 _STATES = tuple((state, state.name.lower()) for state in State)
-_OPEN = text("NOT progress.done")  # as in the partial index: SQLite takes no other spelling for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +213,7 @@ async def waiting_segments(
     rows = await connection.execute(
         select(progress.c.contact_point_id, progress.c.notification_id, progress.c.queued * notification.c.segments)
         .join(notification, notification.c.id == progress.c.notification_id)
-        .where(_OPEN, progress.c.queued > 0, progress.c.contact_point_id.in_(found))
+        .where(is_open, progress.c.queued > 0, progress.c.contact_point_id.in_(found))
     )
     for contact_point_id, notification_id, segments in rows:
         found[contact_point_id][notification_id] = segments
@@ -300,7 +299,7 @@ async def get_message(connection: AsyncConnection, notification_id: uuid.UUID, i
             message.c.text.label("own_text"),
             notification.c.text.label("shared_text"),
             notification.c.encoding,
-            contact_point.c.sender,
+            notification.c.sender,
             notification.c.contact_point_id,
             notification.c.topic_id,
             notification.c.principal_id,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, SmallInteger, String, Uuid, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Boolean, Integer, SmallInteger, String, Uuid, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
-from sendout.storage.rows import Columns, insert_rows
+from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, inbound, message, receipt
 
 _REF_COLUMNS: Columns = {
@@ -42,24 +42,44 @@ async def insert_references(connection: AsyncConnection, references: Sequence[Re
         await insert_rows(connection, carrier_ref, _REF_COLUMNS, rows, or_ignore=True)
 
 
+_SOUGHT: Columns = {"ref": String()}
+
+
 async def find_references(
     connection: AsyncConnection, carrier: str, refs: Sequence[str]
 ) -> dict[str, tuple[uuid.UUID, int]]:
     """(notification, index) by reference; unknown ones are left out."""
-    rows = await connection.execute(_FIND, {"carrier": carrier, "refs": list(refs)})
+    parameters = rows_parameters(connection, "sought", _SOUGHT, [(ref,) for ref in refs]) | {"carrier": carrier}
+    rows = await connection.execute(_find(connection.dialect.name), parameters)
     return {row.ref: (row.notification_id, row.message_index) for row in rows}
 
 
-_FIND = select(carrier_ref.c.ref, carrier_ref.c.notification_id, carrier_ref.c.index.label("message_index")).where(
-    carrier_ref.c.carrier == bindparam("carrier"), carrier_ref.c.ref.in_(bindparam("refs", expanding=True))
-)
+@cache
+def _find(dialect: str) -> Any:
+    sought = rows_table(dialect, "sought", _SOUGHT)
+    return select(carrier_ref.c.ref, carrier_ref.c.notification_id, carrier_ref.c.index.label("message_index")).join(
+        sought, (carrier_ref.c.ref == sought.c.ref) & (carrier_ref.c.carrier == bindparam("carrier"))
+    )
 
 
-async def insert_receipts(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[bytes]:
+_RECEIPT_COLUMNS: Columns = {
+    "id": String(),
+    "carrier": String(),
+    "ref": String(),
+    "state": SmallInteger(),
+    "reason": String(),
+    "code": String(),
+    "carrier_time": BigInteger(),
+    "receive_time": BigInteger(),
+    "parked": Boolean(),
+    "raw": String(),
+}
+
+
+async def insert_receipts(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[str]:
     """Keep raw receipts; answers the ids of those that were not there yet."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(receipt).values(list(rows)).on_conflict_do_nothing().returning(receipt.c.id)
-    return set((await connection.execute(statement)).scalars())
+    cells = [tuple(row[name] for name in _RECEIPT_COLUMNS) for row in rows]
+    return set(await insert_rows(connection, receipt, _RECEIPT_COLUMNS, cells, or_ignore=True, returning="id"))
 
 
 async def parked(connection: AsyncConnection, limit: int) -> Sequence[Any]:
@@ -80,7 +100,7 @@ async def parked(connection: AsyncConnection, limit: int) -> Sequence[Any]:
     return rows.all()
 
 
-async def unpark(connection: AsyncConnection, ids: Sequence[bytes]) -> None:
+async def unpark(connection: AsyncConnection, ids: Sequence[str]) -> None:
     """These receipts have been dealt with."""
     await connection.execute(update(receipt).where(receipt.c.id.in_(list(ids))).values(parked=False))
 
@@ -113,5 +133,15 @@ async def are_unconfirmed(
 
 async def insert_inbound(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """Keep replies; one that is known stays as it is."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    await connection.execute(make(inbound).values(list(rows)).on_conflict_do_nothing())
+    cells = [tuple(row[name] for name in _INBOUND_COLUMNS) for row in rows]
+    await insert_rows(connection, inbound, _INBOUND_COLUMNS, cells, or_ignore=True)
+
+
+_INBOUND_COLUMNS: Columns = {
+    "id": String(),
+    "carrier": String(),
+    "number": String(),
+    "sender": String(),
+    "text": String(),
+    "receive_time": BigInteger(),
+}

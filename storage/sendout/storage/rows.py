@@ -24,7 +24,9 @@ def rows_table(dialect: str, name: str, columns: Columns) -> Subquery:
     """A selectable with these columns, filled by `rows_parameters`. Join it like any table."""
     if dialect == "postgresql":
         arrays = [bindparam(f"{name}_{key}", type_=ARRAY(kind)) for key, kind in columns.items()]
-        cells = func.unnest(*arrays).table_valued(*(column(key, kind) for key, kind in columns.items()), name=f"{name}_s")
+        cells = func.unnest(*arrays).table_valued(
+            *(column(key, kind) for key, kind in columns.items()), name=f"{name}_s"
+        )
         table = cells.render_derived()
         return select(*(table.c[key] for key in columns)).subquery(name)
     return _json_rows(name, columns).subquery(name)
@@ -61,19 +63,32 @@ async def insert_rows(
     rows: Sequence[Sequence[Any]],
     *,
     or_ignore: bool = False,
-) -> None:
-    """Insert many rows in one statement; with `or_ignore`, rows whose key exists are passed over."""
-    statement = _insert_statement(connection.dialect.name, table, tuple(columns.items()), or_ignore)
-    await connection.execute(statement, rows_parameters(connection, "fresh", columns, rows))
+    returning: str | None = None,
+) -> list[Any]:
+    """Insert many rows in one statement; with `or_ignore`, rows whose key exists are passed over.
+
+    Answers the column `returning` of the rows that were inserted, where one is named.
+    """
+    if not rows:
+        return []
+    statement = _insert_statement(connection.dialect.name, table, tuple(columns.items()), or_ignore, returning)
+    done = await connection.execute(statement, rows_parameters(connection, "fresh", columns, rows))
+    return list(done.scalars()) if returning else []
 
 
 @cache
 def _insert_statement(
-    dialect: str, table: Table, columns: tuple[tuple[str, TypeEngine[Any]], ...], or_ignore: bool
+    dialect: str,
+    table: Table,
+    columns: tuple[tuple[str, TypeEngine[Any]], ...],
+    or_ignore: bool,
+    returning: str | None,
 ) -> Any:
     fresh = rows_table(dialect, "fresh", dict(columns))
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     # SQLite's grammar needs a WHERE between SELECT and ON CONFLICT.
     chosen = select(*(fresh.c[name] for name, _ in columns)).where(fresh.c[columns[0][0]].is_not(None))
     statement = insert(table).from_select([name for name, _ in columns], chosen)
-    return statement.on_conflict_do_nothing() if or_ignore else statement
+    if or_ignore:
+        statement = statement.on_conflict_do_nothing()
+    return statement.returning(table.c[returning]) if returning else statement

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from sendout.domain.states import State
-from sendout.storage.tables import message, progress, worker
+from sendout.storage.tables import is_open, message, progress, worker
 
 
 class database_now(FunctionElement[int]):
@@ -106,7 +106,7 @@ async def left_by(connection: AsyncConnection, incarnation: int) -> Sequence[Lef
         select(message.c.notification_id, message.c.index, message.c.attempt, message.c.segments, message.c.refusals)
         .join(progress, progress.c.notification_id == message.c.notification_id)
         .where(
-            progress.c.done == false(),
+            is_open,
             progress.c.sending > 0,
             message.c.state == int(State.SENDING),
             message.c.owner == incarnation,

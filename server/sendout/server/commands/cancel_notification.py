@@ -87,15 +87,11 @@ class CancelNotification:
     async def _permitted(self, connection: Any, caller: Caller, row: Any) -> bool:
         if caller.principal_id == row.principal_id or Permission.ADMINISTER in caller.permissions:
             return True
-        return await contact_points.may(
-            connection, row.contact_point_id, Grant.SEND_NOTIFICATIONS, caller.principal_id
-        )
+        return await contact_points.may(connection, row.contact_point_id, Grant.SEND_NOTIFICATIONS, caller.principal_id)
 
 
 _FIND = (
-    select(
-        notification.c.principal_id, notification.c.contact_point_id, notification.c.message_count, progress.c.done
-    )
+    select(notification.c.principal_id, notification.c.contact_point_id, notification.c.message_count, progress.c.done)
     .join(progress, progress.c.notification_id == notification.c.id)
     .where(notification.c.id == bindparam("id"))
 )

@@ -196,6 +196,7 @@ class Draft:
             "topic_id": header.topic_id or DEFAULT_TOPIC,
             "principal_id": self._caller.principal_id,
             "carrier": self._point.carrier,
+            "sender": self._point.sender,
             "text": composed.text,
             "encoding": int(composed.encoding),
             "segments": composed.segments,

@@ -6,6 +6,7 @@ A receipt whose message is not on record yet is parked and looked at again; it n
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -98,7 +99,9 @@ class StoredIntake:
             rows = await store.parked(connection, _BATCH)
             if rows:
                 await store.unpark(connection, [row.id for row in rows])
-                wanted = [((row.notification_id, row.message_index), State(row.state), ReasonCode(row.reason)) for row in rows]
+                wanted = [
+                    ((row.notification_id, row.message_index), State(row.state), ReasonCode(row.reason)) for row in rows
+                ]
                 await self._apply(connection, wanted, now)
             orphans = await store.give_up(connection, now - _PARKED_FOR_S * 1_000_000)
         if orphans:
@@ -122,16 +125,16 @@ class StoredIntake:
             await store.insert_inbound(connection, rows)
 
 
-def _digest(*parts: object) -> bytes:
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:16]
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def _receipt_id(carrier: str, receipt: Receipt) -> bytes:
+def _receipt_id(carrier: str, receipt: Receipt) -> str:
     """Equal for the same receipt told twice: carrier, reference, part, state, code and the carrier's own time."""
     return _digest(carrier, receipt.ref, receipt.part, int(receipt.state), receipt.code, receipt.carrier_time)
 
 
-def _row(key: bytes, carrier: str, receipt: Receipt, now: int, *, parked: bool) -> dict[str, Any]:
+def _row(key: str, carrier: str, receipt: Receipt, now: int, *, parked: bool) -> dict[str, Any]:
     return {
         "id": key,
         "carrier": carrier,
@@ -142,5 +145,5 @@ def _row(key: bytes, carrier: str, receipt: Receipt, now: int, *, parked: bool) 
         "carrier_time": receipt.carrier_time,
         "receive_time": now,
         "parked": parked,
-        "raw": dict(receipt.raw),
+        "raw": json.dumps(dict(receipt.raw)),
     }

@@ -16,7 +16,8 @@ from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.convert import micros
 from sendout.server.rpc.notification_reads import NotificationReads, notification_message, progress_message
 from sendout.storage.reading import Notification, Progress
-from sendout.v1 import notification_pb2, notification_service_pb2 as service_pb2, recipient_pb2
+from sendout.v1 import notification_pb2, recipient_pb2
+from sendout.v1 import notification_service_pb2 as service_pb2
 
 
 class NotificationServicer(NotificationReads):
@@ -115,7 +116,9 @@ def _recipient(place: int, given: recipient_pb2.Recipient) -> NewRecipient:
 
 def _no_variables(place: int, given: recipient_pb2.Recipient) -> SendoutError:
     names = ", ".join(sorted(given.variables))
-    return field_invalid(f"recipients[{place}].variables", names, "Personalised texts are not offered yet. Leave it out.")
+    return field_invalid(
+        f"recipients[{place}].variables", names, "Personalised texts are not offered yet. Leave it out."
+    )
 
 
 def _fresh(accepted: Accepted, segments_per_second: float) -> Followed:

@@ -109,7 +109,9 @@ class RpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [self._add(*service) for service in self._services()]
         if parts.settings.server.reflection:
-            reflection.enable_server_reflection([*names, health_pb2.DESCRIPTOR.name, reflection.SERVICE_NAME], self._server)
+            reflection.enable_server_reflection(
+                [*names, health_pb2.DESCRIPTOR.name, reflection.SERVICE_NAME], self._server
+            )
         self._bind()
 
     def _add(self, module: Any, servicer: object | None) -> str:

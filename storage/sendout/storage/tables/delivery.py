@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -50,7 +49,7 @@ Index("ix_carrier_ref_message", carrier_ref.c.notification_id, carrier_ref.c.ind
 receipt = Table(
     "receipt",
     metadata,
-    Column("id", LargeBinary(16), primary_key=True),  # hash of carrier, ref, part, status and the carrier's time
+    Column("id", String(32), primary_key=True),  # hash of carrier, ref, part, status and the carrier's time
     Column("carrier", String(63), nullable=False),
     Column("ref", String(128), nullable=False),
     Column("state", SmallInteger, nullable=False),
@@ -59,7 +58,7 @@ receipt = Table(
     Column("carrier_time", Micros, nullable=True),
     Column("receive_time", Micros, nullable=False),
     Column("parked", Boolean, nullable=False),  # no such reference on record yet
-    Column("raw", JSON, nullable=False),
+    Column("raw", Text, nullable=False),  # JSON, as the carrier gave it; never the text of a message
 )
 Index(
     "ix_receipt_parked",
@@ -71,7 +70,7 @@ Index(
 inbound = Table(
     "inbound",
     metadata,
-    Column("id", LargeBinary(16), primary_key=True),  # hash of carrier and the carrier's id
+    Column("id", String(32), primary_key=True),  # hash of carrier and the carrier's id
     Column("carrier", String(63), nullable=False),
     Column("number", String(16), nullable=False),
     Column("sender", String(16), nullable=False),  # the address it was sent to

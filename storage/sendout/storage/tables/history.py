@@ -29,10 +29,10 @@ tally_delta = Table(
 tally = Table(
     "tally",
     metadata,
-    Column("topic_id", String(63), primary_key=True),
-    Column("contact_point_id", String(63), primary_key=True),
     Column("grain", Integer, primary_key=True),  # seconds: 900, 3600 or 86400
     Column("bucket", Micros, primary_key=True),
+    Column("topic_id", String(63), primary_key=True),
+    Column("contact_point_id", String(63), primary_key=True),
     *_counts(),
 )
 

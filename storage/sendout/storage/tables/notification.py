@@ -29,6 +29,7 @@ notification = Table(
     Column("topic_id", ForeignKey("topic.id", ondelete="RESTRICT"), nullable=False),
     Column("principal_id", ForeignKey("principal.id", ondelete="RESTRICT"), nullable=False),
     Column("carrier", String(63), nullable=False),
+    Column("sender", String(16), nullable=False),  # what recipients saw, whatever the contact point says later
     Column("text", Text, nullable=True),  # NULL once purged
     Column("encoding", SmallInteger, nullable=False),
     Column("segments", SmallInteger, nullable=False),  # of the longest message
@@ -105,6 +106,8 @@ Index(
     postgresql_where=text("NOT done"),
     sqlite_where=text("NOT done"),
 )
+is_open = text("NOT progress.done")
+"""The index's own spelling: SQLite takes no other for it."""
 
 # The answer to "have I seen this request": written first in the accept transaction.
 request = Table(
