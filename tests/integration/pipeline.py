@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import func, insert, select
+
 from sendout.domain.clock import SystemClock
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.states import State
 from sendout.server.carriers.base import CarrierContext
 from sendout.server.carriers.simulator import SimulatorCarrier
 from sendout.server.commands.send_notification import Accepted, Header, NewRecipient, SendNotification
-from sendout.server.config_sections import DispatchSettings
 from sendout.server.config import load_settings
+from sendout.server.config_sections import DispatchSettings
 from sendout.server.dispatch.dispatcher import Dispatcher
 from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.measures import Measures
@@ -26,7 +28,6 @@ from sendout.storage import tallies
 from sendout.storage.engine import Database
 from sendout.storage.handsets import HandsetStore
 from sendout.storage.ring import Rings, connect
-from sendout.storage.tables.history import COUNTS
 from sendout.storage.tables import (
     contact_point,
     message,
@@ -35,7 +36,7 @@ from sendout.storage.tables import (
     role_grant,
     simulator_message,
 )
-from sqlalchemy import func, insert, select
+from sendout.storage.tables.history import COUNTS
 
 NUMBER_SECRET = b"n" * 32
 CALLER = Caller("tester", "key", "Tester", frozenset({"everyone"}), frozenset(Permission))
@@ -86,9 +87,7 @@ async def add_contact_point(database: Database, identifier: str = "main", **sett
     async with database.write() as connection:
         await connection.execute(insert(contact_point).values(**values))
         await connection.execute(
-            insert(role_grant).values(
-                contact_point_id=identifier, permission="send_notifications", role_id="everyone"
-            )
+            insert(role_grant).values(contact_point_id=identifier, permission="send_notifications", role_id="everyone")
         )
 
 
@@ -124,7 +123,14 @@ class Pipeline:
         )
         carrier = SimulatorCarrier(context)
         work = Work(
-            "simulator", self.database, self.rings.of("simulator"), carrier, self.clock, self.settings, telemetry, measures
+            "simulator",
+            self.database,
+            self.rings.of("simulator"),
+            carrier,
+            self.clock,
+            self.settings,
+            telemetry,
+            measures,
         )
         dispatcher = Dispatcher(work, intake, name)
         await dispatcher.start()
@@ -148,9 +154,7 @@ class Pipeline:
         """The state of each message."""
         async with self.database.read() as connection:
             rows = await connection.execute(
-                select(message.c.state)
-                .where(message.c.notification_id == notification_id)
-                .order_by(message.c.index)
+                select(message.c.state).where(message.c.notification_id == notification_id).order_by(message.c.index)
             )
             return [State(state).name for state in rows.scalars()]
 
@@ -171,8 +175,10 @@ class Pipeline:
         """The notification's row of counts, without the zeros."""
         async with self.database.read() as connection:
             row = (
-                await connection.execute(select(progress).where(progress.c.notification_id == notification_id))
-            ).mappings().one()
+                (await connection.execute(select(progress).where(progress.c.notification_id == notification_id)))
+                .mappings()
+                .one()
+            )
         return {s.name: row[s.name.lower()] for s in State if row[s.name.lower()]} | {"done": row["done"]}
 
     async def log(self) -> list[Any]:

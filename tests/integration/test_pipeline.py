@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import delete, func, insert, select, update
+
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import number_key
 from sendout.server.commands.cancel_notification import CancelNotification
@@ -14,7 +16,6 @@ from sendout.server.config_sections import DispatchSettings
 from sendout.storage.engine import Database
 from sendout.storage.ring import connect
 from sendout.storage.tables import consent, contact_point, event, notification, role_grant, usage
-from sqlalchemy import delete, func, insert, select, update
 from tests.integration.pipeline import CALLER, GOOD, NUMBER_SECRET, Pipeline, pipeline, plain_numbers
 
 

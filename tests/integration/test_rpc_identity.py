@@ -18,6 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import sendout.v1
 from sendout.domain.errors import Reason, SendoutError
+from sendout.domain.paging import PageTokens
 from sendout.domain.permissions import Caller, Permission
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.authenticate import Authenticate
@@ -28,6 +29,7 @@ from sendout.server.rpc.api_keys import ApiKeyServicer
 from sendout.server.rpc.contact_points import ContactPointServicer
 from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.interceptors import GateInterceptor
+from sendout.server.rpc.pages import Pages
 from sendout.server.rpc.policy import POLICY
 from sendout.server.rpc.roles import RoleServicer
 from sendout.server.rpc.unimplemented import add_service
@@ -52,6 +54,7 @@ from sendout.v1 import (
 )
 
 ROOT = Caller("root", "", "Root", frozenset({"everyone", "admin"}), frozenset(Permission))
+PAGES = Pages(PageTokens(b"t" * 32))
 
 
 class Streams:
@@ -102,10 +105,10 @@ class Running:
         self.telemetry = setup("test-server", load_settings())
         self.server = grpc.aio.server(interceptors=[TracingInterceptor(self.telemetry), gate])
         contact_point_service_pb2_grpc.add_ContactPointServiceServicer_to_server(
-            ContactPointServicer(self.points), self.server
+            ContactPointServicer(self.points, PAGES), self.server
         )
-        role_service_pb2_grpc.add_RoleServiceServicer_to_server(RoleServicer(self.roles), self.server)
-        api_key_service_pb2_grpc.add_ApiKeyServiceServicer_to_server(ApiKeyServicer(self.api_keys), self.server)
+        role_service_pb2_grpc.add_RoleServiceServicer_to_server(RoleServicer(self.roles, PAGES), self.server)
+        api_key_service_pb2_grpc.add_ApiKeyServiceServicer_to_server(ApiKeyServicer(self.api_keys, PAGES), self.server)
         health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), self.server)
         partly = {"UserService": UserServicer(self.points), "HistoryService": self.streams}
         partly["NotificationService"] = self.streams

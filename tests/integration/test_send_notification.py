@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, func, insert, select, update
+
 from sendout.domain import limits
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import NumberProblem
@@ -24,7 +26,6 @@ from sendout.storage.tables import (
     topic,
     usage,
 )
-from sqlalchemy import delete, func, insert, select, update
 from tests.integration.pipeline import CALLER, GOOD, Pipeline, add_contact_point, add_principal, pipeline, plain_numbers
 
 GARAGE = (
@@ -101,9 +102,7 @@ async def test_the_manuals_example_is_one_segment(pipe: Pipeline) -> None:
 async def test_a_connectors_send_is_like_any_other(pipe: Pipeline) -> None:
     """S14, S16: a send to one contact with a CRM reference is kept under its topic with that reference."""
     record = {"system": "salesforce", "object": "Contact", "record_id": "003A"}
-    accepted = await pipe.send_command()(
-        CALLER, Header("main", "Hello"), [NewRecipient(GOOD[0], record)]
-    )
+    accepted = await pipe.send_command()(CALLER, Header("main", "Hello"), [NewRecipient(GOOD[0], record)])
     async with pipe.database.read() as connection:
         row = (await connection.execute(select(message.c.crm_record))).one()
         owner = (await connection.execute(select(notification.c.topic_id, notification.c.principal_id))).one()
@@ -115,9 +114,7 @@ async def test_a_connectors_send_is_like_any_other(pipe: Pipeline) -> None:
 async def test_a_notification_counts_under_its_topic_and_no_other(pipe: Pipeline) -> None:
     """S21, S33, S34, S36: the default topic unless one is named; the tally counts messages there alone."""
     async with pipe.database.write() as connection:
-        await connection.execute(
-            insert(topic).values(id="garage", label="Garage", label_key="garage", create_time=0)
-        )
+        await connection.execute(insert(topic).values(id="garage", label="Garage", label_key="garage", create_time=0))
     await pipe.send(GOOD[:2])
     await pipe.send(GOOD[:3], topic_id="garage")
     assert await pipe.tally("default") == {"accepted": 2}
@@ -142,7 +139,7 @@ async def test_an_acknowledgement_for_two_does_not_cover_three(pipe: Pipeline) -
 
 
 async def test_every_problem_number_is_named(pipe: Pipeline) -> None:
-    """S31, S32: all bad numbers are reported, as typed, by place and with a reason; nothing is sent to the good ones."""
+    """S31, S32: all bad numbers are reported as typed, with place and reason; nothing is sent to the good ones."""
     refusal = await refused(pipe, [GOOD[0], "12345", "+1 415 CALL", "+1415555267", "4155552671 ext 5"])
     assert refusal.reason is Reason.RECIPIENT_INVALID
     assert [v.field for v in refusal.violations] == [f"recipients[{n}].phone_number" for n in (1, 2, 3, 4)]

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, or_, select
 
 from sendout.domain.errors import Reason, SendoutError
+from sendout.domain.paging import PageTokens
 from sendout.domain.permissions import EVERYONE, Caller
 from sendout.domain.states import State
 from sendout.domain.text import Encoding
@@ -28,6 +29,7 @@ from sendout.v1 import simulator_service_pb2
 SENDER = "+14155550100"
 TEXT = "canary text 7d41"
 CALLER = Caller("anna", "key-1", "Anna", frozenset({EVERYONE}), frozenset())
+TOKENS = PageTokens(b"t" * 32)
 
 
 class Intake:
@@ -454,7 +456,7 @@ async def test_a_phone_shows_what_arrived_and_when(rig: Rig) -> None:
     carrier, intake = await rig.carrier()
     numbers = [f"+14155550{ending}" for ending in ("101", "150", "151", "154", "160")]
     await carrier.submit([outgoing(number, index) for index, number in enumerate(numbers)], rig.report)
-    phones = Handsets(rig.database, rig.clock, intake, "simulator")
+    phones = Handsets(rig.database, rig.clock, intake, "simulator", TOKENS)
     shown = []
     for seconds in (0, 1, 30):
         rig.clock.advance(seconds)
@@ -471,7 +473,7 @@ async def test_phones_and_texts_come_in_pages_without_gap_or_repeat(rig: Rig) ->
     carrier, intake = await rig.carrier(delivery_delay_s=0)
     messages = [outgoing(f"+1415555{1000 + index // 3}", index) for index in range(21)]
     await carrier.submit(messages, rig.report)
-    phones = Handsets(rig.database, rig.clock, intake, "simulator")
+    phones = Handsets(rig.database, rig.clock, intake, "simulator", TOKENS)
     numbers, token = [], ""
     while True:
         page = await phones.list_handsets(3, token)
@@ -489,8 +491,8 @@ async def test_phones_and_texts_come_in_pages_without_gap_or_repeat(rig: Rig) ->
 async def test_a_phone_writes_to_a_contact_point(rig: Rig) -> None:
     """The text stands on the phone, one audit row without the number names it, and the intake gets the reply."""
     intake = Intake([])
-    service = SimulatorServicer(Handsets(rig.database, rig.clock, intake, "simulator"))
-    phones = Handsets(rig.database, rig.clock, intake, "simulator")
+    service = SimulatorServicer(Handsets(rig.database, rig.clock, intake, "simulator", TOKENS))
+    phones = Handsets(rig.database, rig.clock, intake, "simulator", TOKENS)
     written = await phones.send(CALLER, "+44 7700 900123", SENDER, "Stop please")
     assert intake.replied == [Reply(written.ref, "+447700900123", SENDER, "Stop please")]
     request = simulator_service_pb2.ListHandsetMessagesRequest(phone_number="+447700900123")
@@ -519,7 +521,7 @@ async def test_a_phone_writes_to_a_contact_point(rig: Rig) -> None:
 async def test_what_a_phone_cannot_write(rig: Rig, number: str, sender: str, text: str, reason: Reason) -> None:
     """A wrong number, sender or text is refused by field, and nothing is stored."""
     intake = Intake([])
-    phones = Handsets(rig.database, rig.clock, intake, "simulator")
+    phones = Handsets(rig.database, rig.clock, intake, "simulator", TOKENS)
     with pytest.raises(SendoutError) as caught:
         await phones.send(CALLER, number, sender, text)
     assert caught.value.reason is reason
@@ -529,7 +531,7 @@ async def test_what_a_phone_cannot_write(rig: Rig, number: str, sender: str, tex
 @pytest.mark.parametrize("token", ["x", "é", "MTI", "MS9hYmM", "====", "MS8x" * 300])
 async def test_a_wrong_page_token_is_refused(rig: Rig, token: str) -> None:
     """What is no token of this list is PAGE_TOKEN_INVALID, never an error of the database."""
-    phones = Handsets(rig.database, rig.clock, Intake([]), "simulator")
+    phones = Handsets(rig.database, rig.clock, Intake([]), "simulator", TOKENS)
     for call in (phones.list_handsets(0, token), phones.list_messages("+447700900123", 0, token)):
         with pytest.raises(SendoutError) as caught:
             await call
@@ -538,7 +540,7 @@ async def test_a_wrong_page_token_is_refused(rig: Rig, token: str) -> None:
 
 async def test_without_the_simulator_its_calls_are_not_implemented(rig: Rig) -> None:
     """Where the carrier is not enabled every call says so."""
-    phones = Handsets(rig.database, rig.clock, Intake([]), None)
+    phones = Handsets(rig.database, rig.clock, Intake([]), None, TOKENS)
     calls = (
         phones.list_handsets(0, ""),
         phones.list_messages("+447700900123", 0, ""),

@@ -183,7 +183,7 @@ def _welcome(settings: Settings, seeded: Seeded | None) -> None:
 
 
 def _sendout() -> str:
-    """How this machine's `sendout` is called: relative to here where it is below, which is what a newcomer can paste."""
+    """How this machine's `sendout` is called, in a form that a newcomer can paste: relative where it is below here."""
     script = Path(sys.executable).parent / "sendout"
     with contextlib.suppress(ValueError):
         return str(script.relative_to(Path.cwd()))

@@ -104,6 +104,11 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         cursor.close()
 
 
+# SQLSTATE classes of what passes by itself: connections, deadlocks, exhausted resources, locks not got in time, a
+# transaction cut off for idling, and a server that starts, stops or cancels.
+_PASSING = ("08", "25P03", "40", "53", "55P03", "57")
+
+
 @asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
     """A database that is away becomes STORAGE_UNAVAILABLE; driver text goes no further."""
@@ -112,7 +117,7 @@ async def _translated() -> AsyncIterator[None]:
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise _unavailable() from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or str(getattr(error.orig, "sqlstate", None)).startswith(_PASSING):
             raise _unavailable() from error
         raise
     except (OSError, TimeoutError) as error:

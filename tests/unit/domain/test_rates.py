@@ -44,9 +44,7 @@ def run(limit: Limit, costs: list[int], gaps: list[float], use: random.Random) -
     seed=st.integers(0, 2**32),
     pauses=st.booleans(),
 )
-def test_no_sliding_second_exceeds_the_rate(
-    rate: int, burst: int, costs: list[int], seed: int, pauses: bool
-) -> None:
+def test_no_sliding_second_exceeds_the_rate(rate: int, burst: int, costs: list[int], seed: int, pauses: bool) -> None:
     """No half-open second of writes holds more than the rate, whatever the mix of lumps, pauses and late use."""
     use = random.Random(seed)
     limit = Limit(rate, burst)

@@ -6,16 +6,15 @@ the same door as any carrier, what a person who replies would.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sendout.domain import limits
+from sendout.domain import limits, paging
 from sendout.domain.clock import Clock
 from sendout.domain.errors import Reason, SendoutError, Violation, field_invalid
 from sendout.domain.numbers import NumberProblem, describe, parse
+from sendout.domain.paging import PageTokens
 from sendout.domain.permissions import Caller
 from sendout.domain.text import problems, segments_of
 from sendout.server.carriers.base import Intake, Reply
@@ -45,33 +44,39 @@ class HandsetMessagePage:
 class Handsets:
     """`carrier` is the name of the simulator among the carriers, None where it is not enabled."""
 
-    def __init__(self, database: Database, clock: Clock, intake: Intake, carrier: str | None) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, intake: Intake, carrier: str | None, tokens: PageTokens
+    ) -> None:
         self._database, self._clock, self._intake = database, clock, intake
-        self._carrier = carrier
+        self._carrier, self._tokens = carrier, tokens
 
     async def list_handsets(self, page_size: int, page_token: str) -> HandsetPage:
         """Phones that show a text, latest first."""
         self._enabled()
-        size = _page_size(page_size)
-        before = _seen(page_token)
+        query = {"rpc": "ListHandsets"}
+        size, place = paging.page_size(page_size), self._tokens.read(query, page_token)
+        before = (place[0], place[1]) if place else None
         async with self._database.read() as connection:
             found = await handsets.list_handsets(connection, self._clock.now_us(), size + 1, before)
-        token = _token(found[size - 1].last_time, found[size - 1].number) if len(found) > size else ""
-        return HandsetPage(found[:size], token)
+        shown = found[:size]
+        more = len(found) > size
+        token = self._tokens.issue(query, [shown[-1].last_time, shown[-1].number]) if more else ""
+        return HandsetPage(shown, token)
 
     async def list_messages(self, phone_number: str, page_size: int, page_token: str) -> HandsetMessagePage:
         """Texts on one phone, newest first."""
         self._enabled()
         number = _e164(phone_number)
-        size = _page_size(page_size)
-        before = _seen(page_token)
-        if before is not None and not before[1].isdecimal():
-            raise _bad_token()
-        last = (before[0], int(before[1])) if before else None
+        query = {"rpc": "ListHandsetMessages", "number": number}
+        size, place = paging.page_size(page_size), self._tokens.read(query, page_token)
+        before = (place[0], place[1]) if place else None
         async with self._database.read() as connection:
-            found = await handsets.list_handset_messages(connection, number, self._clock.now_us(), size + 1, last)
-        token = _token(found[size - 1].receive_time, str(found[size - 1].id)) if len(found) > size else ""
-        return HandsetMessagePage(found[:size], token)
+            found = await handsets.list_handset_messages(connection, number, self._clock.now_us(), size + 1, before)
+        shown = found[:size]
+        more = len(found) > size
+        return HandsetMessagePage(
+            shown, self._tokens.issue(query, [shown[-1].receive_time, shown[-1].id]) if more else ""
+        )
 
     async def send(self, caller: Caller, phone_number: str, sender: str, text: str) -> HandsetMessage:
         """Keep the text on the phone, then hand it in as the reply of a person."""
@@ -122,32 +127,3 @@ def _check_text(text: str) -> None:
 
 
 # --- pages: a token is the place of the last entry seen --------------------------------------------------------------
-
-
-def _page_size(typed: int) -> int:
-    if not 0 <= typed <= limits.MAX_PAGE_SIZE:
-        raise field_invalid("page_size", typed, f"Use 0 (for the default) to {limits.MAX_PAGE_SIZE}.")
-    return typed or limits.DEFAULT_PAGE_SIZE
-
-
-def _token(time: int, key: str) -> str:
-    return base64.urlsafe_b64encode(f"{time}/{key}".encode()).decode().rstrip("=")
-
-
-def _seen(token: str) -> tuple[int, str] | None:
-    if not token:
-        return None
-    try:
-        plain = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode("ascii")
-    except (ValueError, binascii.Error):
-        raise _bad_token() from None
-    time, slash, key = plain.partition("/")
-    if not (slash and re.fullmatch(r"[0-9]{1,18}", time, re.ASCII) and re.fullmatch(r"\+?[0-9]{1,18}", key, re.ASCII)):
-        raise _bad_token()
-    return int(time), key
-
-
-def _bad_token() -> SendoutError:
-    return SendoutError(
-        Reason.PAGE_TOKEN_INVALID, "page_token: This is no token of this list. Leave it empty to begin at the start."
-    )

@@ -1,8 +1,12 @@
-"""Writing down what became of submitted messages, in batches: rows, references, counts and events in one transaction."""
+"""Writing down what became of submitted messages, in batches.
+
+Rows, references, counts and events go into one transaction.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,10 +71,8 @@ class Settler:
         while not (self._closing and not self._waiting):
             await self._some.wait()
             if len(self._waiting) < settings.settle_batch and not self._closing:
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._full.wait(), settings.settle_delay)
-                except TimeoutError:
-                    pass
             batch, self._waiting = self._waiting[: settings.settle_batch], self._waiting[settings.settle_batch :]
             if len(self._waiting) < settings.settle_batch:
                 self._full.clear()

@@ -6,6 +6,7 @@ Every round may run in several processes at once and do no harm; the election on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -35,10 +36,8 @@ class Sweeper:
     async def run(self) -> None:
         """A round a second, and at once when Redis was found empty, until the work stops."""
         while not self._work.stopping:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._lives.rebuild.wait(), ROUND_S * (0.8 + 0.4 * self._work.random()))
-            except TimeoutError:
-                pass
             rebuild = self._lives.rebuild.is_set()
             self._lives.rebuild.clear()
             if rebuild or await self._elected():

@@ -6,18 +6,18 @@ from typing import Any
 
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.rpc.context import current_caller
-from sendout.server.rpc.convert import micros, next_page, page_after, page_size, timestamp
+from sendout.server.rpc.convert import micros, timestamp
+from sendout.server.rpc.pages import Pages
 from sendout.storage.identity import ApiKey
 from sendout.v1 import api_key_pb2, api_key_service_pb2, api_key_service_pb2_grpc
-
-_PLACE = (int, str)  # the time of creation, the id
 
 
 class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
     """Parses, calls `ApiKeys` and converts."""
 
-    def __init__(self, api_keys: ApiKeys) -> None:
+    def __init__(self, api_keys: ApiKeys, pages: Pages) -> None:
         self._api_keys = api_keys
+        self._pages = pages
 
     async def CreateApiKey(
         self, request: api_key_service_pb2.CreateApiKeyRequest, context: Any
@@ -45,12 +45,11 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
         """Keys, newest first."""
         rows = await self._api_keys.list_page(
             current_caller(),
-            page_size(request) + 1,
-            page_after(request, _PLACE),
+            *self._pages.asked(request),
             principal_id=request.principal_id,
             include_revoked=request.include_revoked,
         )
-        shown, token = next_page(request, rows, lambda key: (key.create_time, key.id))
+        shown, token = self._pages.cut(request, rows, lambda key: (key.create_time, key.id))
         return api_key_service_pb2.ListApiKeysResponse(api_keys=[_message(key) for key in shown], next_page_token=token)
 
     async def RevokeApiKey(

@@ -7,10 +7,10 @@ from typing import Any
 from sendout.domain.contact_points import MUTABLE, ContactPoint, QuietHours
 from sendout.server.commands.contact_points import ContactPoints
 from sendout.server.rpc.context import current_caller
-from sendout.server.rpc.convert import changes, next_page, page_after, page_size, timestamp
+from sendout.server.rpc.convert import changes, timestamp
+from sendout.server.rpc.pages import Pages
 from sendout.v1 import contact_point_pb2, contact_point_service_pb2, contact_point_service_pb2_grpc
 
-_PLACE = (str, str)  # the label in lower case, the id
 _LISTS = frozenset({"send_notification_roles", "start_conversation_roles", "allowed_countries"})
 _TRUE_UNLESS_SET = frozenset({"emoji_enabled", "enabled"})
 
@@ -18,8 +18,9 @@ _TRUE_UNLESS_SET = frozenset({"emoji_enabled", "enabled"})
 class ContactPointServicer(contact_point_service_pb2_grpc.ContactPointServiceServicer):
     """Parses, calls `ContactPoints` and converts."""
 
-    def __init__(self, contact_points: ContactPoints) -> None:
+    def __init__(self, contact_points: ContactPoints, pages: Pages) -> None:
         self._contact_points = contact_points
+        self._pages = pages
 
     async def CreateContactPoint(
         self, request: contact_point_service_pb2.CreateContactPointRequest, context: Any
@@ -43,11 +44,10 @@ class ContactPointServicer(contact_point_service_pb2_grpc.ContactPointServiceSer
         """Those the caller may see, by label."""
         rows = await self._contact_points.list_page(
             current_caller(),
-            page_size(request) + 1,
-            page_after(request, _PLACE),
+            *self._pages.asked(request),
             sendable_only=request.sendable_only,
         )
-        shown, token = next_page(request, rows, lambda row: row[1])
+        shown, token = self._pages.cut(request, rows, lambda row: row[1])
         return contact_point_service_pb2.ListContactPointsResponse(
             contact_points=[_message(point) for point, _ in shown], next_page_token=token
         )

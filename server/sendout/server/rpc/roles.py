@@ -8,11 +8,11 @@ from sendout.domain.errors import field_invalid
 from sendout.domain.permissions import Permission
 from sendout.server.commands.roles import Roles
 from sendout.server.rpc.context import current_caller
-from sendout.server.rpc.convert import changes, next_page, page_after, page_size
+from sendout.server.rpc.convert import changes
+from sendout.server.rpc.pages import Pages
 from sendout.storage.identity import Role
 from sendout.v1 import role_pb2, role_service_pb2, role_service_pb2_grpc
 
-_PLACE = (int, str, str)  # built in first, the label in lower case, the id
 _NUMBERS = {
     Permission.VIEW_HISTORY: role_pb2.PERMISSION_VIEW_HISTORY,
     Permission.MANAGE_TOPICS: role_pb2.PERMISSION_MANAGE_TOPICS,
@@ -23,8 +23,9 @@ _NUMBERS = {
 class RoleServicer(role_service_pb2_grpc.RoleServiceServicer):
     """Parses, calls `Roles` and converts."""
 
-    def __init__(self, roles: Roles) -> None:
+    def __init__(self, roles: Roles, pages: Pages) -> None:
         self._roles = roles
+        self._pages = pages
 
     async def CreateRole(
         self, request: role_service_pb2.CreateRoleRequest, context: Any
@@ -42,8 +43,8 @@ class RoleServicer(role_service_pb2_grpc.RoleServiceServicer):
         self, request: role_service_pb2.ListRolesRequest, context: Any
     ) -> role_service_pb2.ListRolesResponse:
         """Built-in roles, then the others by label."""
-        rows = await self._roles.list_page(current_caller(), page_size(request) + 1, page_after(request, _PLACE))
-        shown, token = next_page(request, rows, lambda row: row[1])
+        rows = await self._roles.list_page(current_caller(), *self._pages.asked(request))
+        shown, token = self._pages.cut(request, rows, lambda row: row[1])
         return role_service_pb2.ListRolesResponse(roles=[_message(role) for role, _ in shown], next_page_token=token)
 
     async def UpdateRole(

@@ -33,6 +33,7 @@ from sendout.server.rpc.contact_points import ContactPointServicer
 from sendout.server.rpc.history import HistoryServicer
 from sendout.server.rpc.interceptors import GateInterceptor
 from sendout.server.rpc.notifications import NotificationServicer
+from sendout.server.rpc.pages import Pages
 from sendout.server.rpc.roles import RoleServicer
 from sendout.server.rpc.simulator import SimulatorServicer
 from sendout.server.rpc.topics import TopicServicer
@@ -123,6 +124,7 @@ class RpcServer:
         parts = self._parts
         database, clock, derive = parts.database, parts.clock, parts.settings.secrets.derive
         tokens = PageTokens(derive("page-tokens"))
+        pages = Pages(tokens)
         forget = self._authenticate.forget
         points = ContactPoints(database, clock, parts.carriers)
         notifications = NotificationServicer(
@@ -134,15 +136,15 @@ class RpcServer:
             (notification_service_pb2, notifications),
             (topic_service_pb2, TopicServicer(Topics(database, clock, tokens))),
             (history_service_pb2, HistoryServicer(History(database, clock, tokens))),
-            (contact_point_service_pb2, ContactPointServicer(points)),
-            (role_service_pb2, RoleServicer(Roles(database, clock, forget))),
-            (api_key_service_pb2, ApiKeyServicer(ApiKeys(database, clock, forget))),
+            (contact_point_service_pb2, ContactPointServicer(points, pages)),
+            (role_service_pb2, RoleServicer(Roles(database, clock, forget), pages)),
+            (api_key_service_pb2, ApiKeyServicer(ApiKeys(database, clock, forget), pages)),
             (user_service_pb2, UserServicer(points)),
             *((module, None) for module in _LATER),
         ]
         if parts.simulators:
             carrier = min(parts.simulators)
-            handsets = Handsets(database, clock, parts.intake, carrier)
+            handsets = Handsets(database, clock, parts.intake, carrier, tokens)
             found.append((simulator_service_pb2, SimulatorServicer(handsets)))
         return found
 

@@ -1,4 +1,4 @@
-"""What passes between us and the carriers: workers, carrier references, raw receipts, replies, the simulator's phones."""
+"""What passes between us and the carriers: workers, references, raw receipts, replies, the simulator's phones."""
 
 from __future__ import annotations
 
