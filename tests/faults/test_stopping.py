@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+import pytest
+
+from sendout.server.dispatch import claiming
+from sendout.storage.claims import claim
+from sendout.storage.engine import Database
 from sendout.v1 import notification_service_pb2 as service_pb2
 from sendout.v1 import recipient_pb2
 from tests.conftest import Valkey
 from tests.faults.fleet import Zygote
 from tests.faults.site import NUMBERS, Clients, site
+from tests.integration.pipeline import pipeline
 
 LIMIT_S = 45.0
 
@@ -23,7 +31,7 @@ async def test_a_stopped_dispatcher_leaves_nothing_behind(
         await here.accept(2400)
         slowest = 0.0
         for sent in (100, 500, 900, 1300):
-            stopped, _ = [m for m in here.fleet.running] or await here.fleet.dispatchers(2)
+            stopped, _ = here.fleet.running or await here.fleet.dispatchers(2)
             await here.until_sent(sent)
             stopped.terminate()
             began = time.monotonic()
@@ -67,3 +75,37 @@ async def test_a_stopped_server_finishes_the_running_call(
         assert await asyncio.wait_for(server.exited, LIMIT_S) == 0, server.log.read_text()
         assert answer.accepted_count == 10
         assert not (found := await here.verdict()).lost and not found.extra
+
+
+async def test_a_claim_cut_off_by_the_stop_is_not_stranded(
+    postgres_url: str, own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1: a dispatcher stopped between the commit of a claim and the moment it knows of it leaves messages SENDING;
+    the next dispatcher takes care of them."""
+    database = Database(postgres_url)
+    claimed, write = asyncio.Event(), Database.write
+
+    async def claim_and_tell(*arguments: Any) -> Any:
+        made = await claim(*arguments)
+        claimed.set()
+        return made
+
+    @asynccontextmanager
+    async def slow_to_answer(self: Database) -> AsyncIterator[Any]:
+        async with write(self) as connection:
+            yield connection
+        if claimed.is_set():
+            await asyncio.sleep(1)  # committed, but the answer is still on its way
+
+    async with pipeline(database, own_valkey.url) as pipe:
+        accepted = await pipe.send(NUMBERS[:20])
+        monkeypatch.setattr(claiming, "claim", claim_and_tell)
+        monkeypatch.setattr(Database, "write", slow_to_answer)
+        async with pipe.dispatcher("stopped"):
+            await claimed.wait()
+            await asyncio.sleep(0.1)
+        monkeypatch.undo()
+        assert await pipe.states(accepted.notification["id"]) == {"SENDING": 20}
+        async with pipe.dispatcher("next"):
+            await pipe.until(accepted.notification["id"], {"DELIVERED": 20})
+    await database.close()

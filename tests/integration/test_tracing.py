@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import grpc
 import pytest
-from collector import Collector, running_collector
 from opentelemetry import baggage, context, trace
 
 from sendout.client._tracing import aio_interceptors, traced_channel, with_trace
 from sendout.server.config import load_settings
 from sendout.server.telemetry import Telemetry, TracingInterceptor, current_ids, setup
+from tests.collector import Collector, running_collector
 
 
 class Auth(grpc.aio.ServerInterceptor):

@@ -113,17 +113,17 @@ async def give_up(connection: AsyncConnection, before_us: int) -> int:
     return int(done.rowcount)
 
 
-async def are_unconfirmed(
+async def are_unanswered(
     connection: AsyncConnection, keys: Sequence[tuple[uuid.UUID, int]]
 ) -> set[tuple[uuid.UUID, int]]:
-    """Which of these messages are UNCONFIRMED."""
+    """Which of these messages are with the carrier, or may be, without an answer on record."""
     found: set[tuple[uuid.UUID, int]] = set()
     for notification_id, index in keys:
         row = await connection.execute(
             select(message.c.index).where(
                 message.c.notification_id == notification_id,
                 message.c.index == index,
-                message.c.state == int(State.UNCONFIRMED),
+                message.c.state.in_([int(State.SENDING), int(State.UNCONFIRMED)]),
             )
         )
         if row.first() is not None:

@@ -6,6 +6,7 @@ command set is that of 7.2. Every key of one account shares a hash tag, so all s
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from sendout.storage.claims import Range
 
 _LUA = Path(__file__).parent / "lua"
 FENCE_KEPT_S = 30 * 86_400
+OFFER_S = 0.25
+"""Longest that an accepted send waits for a Redis that does not answer."""
 
 RedisError = (redis.RedisError, OSError, TimeoutError)
 """What a call may raise when Redis is away; the answer is then unknown."""
@@ -183,7 +186,8 @@ class Rings:
     ) -> bool:
         """Push after a commit, best effort: where it fails the reconciler makes the messages reachable."""
         try:
-            await self.of(account).push(contact_point_id, urgent, rate, ranges, due_us)
+            async with asyncio.timeout(OFFER_S):
+                await self.of(account).push(contact_point_id, urgent, rate, ranges, due_us)
         except RedisError:
             return False
         return True

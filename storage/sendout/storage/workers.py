@@ -52,8 +52,8 @@ async def heartbeat(connection: AsyncConnection, incarnation: int) -> bool:
 
 
 async def end(connection: AsyncConnection, incarnation: int) -> None:
-    """A worker that stopped in order and left nothing behind."""
-    await connection.execute(update(worker).where(worker.c.id == incarnation).values(dead=True, recovered=True))
+    """A worker that stopped in order: dead from now on. Others see to it that it left nothing behind."""
+    await connection.execute(update(worker).where(worker.c.id == incarnation).values(dead=True))
 
 
 async def declare_dead(connection: AsyncConnection, silence_us: int) -> None:

@@ -49,12 +49,17 @@ class Lives:
         self.last_beat = work.clock.monotonic()
         work.log.info("incarnation", id=number)
 
-    async def renew(self, why: str) -> None:
+    async def leave(self, refused: Sequence[Ready], why: str) -> None:
+        """Permits for these were refused: hand them back, and leave their incarnation where it still is ours."""
+        await self.renew(why, refused[0].incarnation)
+        await self.hand_back(refused)
+
+    async def renew(self, why: str, before: Incarnation | None = None) -> None:
         """Leave this incarnation: hand back what was never permitted and go on under a new number.
 
         What is with the carrier settles under the old number; whatever is in doubt is recovered like a dead worker's.
         """
-        before = self._work.incarnation
+        before = before or self._work.incarnation
         async with self._renewing:
             if self._work.incarnation is not before:
                 return
@@ -64,7 +69,10 @@ class Lives:
             await self.start()
 
     async def hand_back(self, waiting: Sequence[Ready]) -> None:
-        """Return messages that were never written to the queue, and their ranges to the ring."""
+        """Return messages that were never written to the queue, and their ranges to the ring.
+
+        Their journal stays as it is: it dies with the incarnation, and clearing it could hit a newer try.
+        """
         work = self._work
         if not waiting:
             return
@@ -80,14 +88,25 @@ class Lives:
             for ready in waiting
         ]
         try:
-            async with work.database.write() as connection:
-                await apply(connection, work.facts, changes, work.clock.now_us())
-            await work.ring.done(waiting[0].incarnation.id, [ready.outgoing.message_id for ready in waiting])
+            await self._give_up(changes)
             await offer_back(work, waiting)
         except (SendoutError, *RedisError) as error:
             work.log.warning("hand_back_failed", error=type(error).__name__, messages=len(waiting))
         finally:
             work.let_go(len(waiting))
+
+    async def _give_up(self, changes: Sequence[Change]) -> None:
+        """Write it down as soon as the database takes it: only we know that these were not written."""
+        work = self._work
+        while True:
+            try:
+                async with work.database.write() as connection:
+                    await apply(connection, work.facts, changes, work.clock.now_us())
+                return
+            except SendoutError:
+                if work.stopping:
+                    raise
+                await asyncio.sleep(0.5)
 
     async def run(self) -> None:
         """Heartbeats, and the watch for an emptied or restarted Redis, until the work stops."""
@@ -114,7 +133,7 @@ class Lives:
         return alive
 
     async def end(self) -> None:
-        """Say goodbye after everything is settled."""
+        """Say goodbye; what a claim cut off by the stop may have left is recovered like a dead worker's."""
         async with self._work.database.write() as connection:
             await workers.end(connection, self._work.incarnation.id)
 

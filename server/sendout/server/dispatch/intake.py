@@ -64,11 +64,14 @@ class StoredIntake:
     async def _adopt(
         self, connection: AsyncConnection, carrier: str, receipts: Sequence[Receipt], known: dict[str, Key]
     ) -> None:
-        """A receipt that echoes our id settles a message whose answer was lost: its reference is kept from now on."""
+        """A receipt that echoes our id settles a message without an answer: its reference is kept from now on.
+
+        The answer may be on its way (SENDING), or lost with the process that waited for it.
+        """
         echoed = {r.ref: key for r in receipts if r.ref not in known and (key := parse_message_id(r.message_id))}
         if not echoed:
             return
-        lost = await store.are_unconfirmed(connection, sorted(set(echoed.values()), key=lambda k: (k[0].int, k[1])))
+        lost = await store.are_unanswered(connection, sorted(set(echoed.values()), key=lambda k: (k[0].int, k[1])))
         adopted = {ref: key for ref, key in echoed.items() if key in lost}
         await store.insert_references(
             connection, [store.Reference(carrier, ref, 0, *key) for ref, key in adopted.items()]

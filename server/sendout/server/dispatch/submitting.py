@@ -46,29 +46,37 @@ class Submitter:
             if work.submitting >= work.carrier.window:
                 await self._wait_for_window()
                 continue
-            room = min(work.settings.permit_batch, work.carrier.window - work.submitting)
-            batch = [point.queue[i] for i in range(min(room, len(point.queue)))]
-            batch = [ready for ready in batch if ready.incarnation is batch[0].incarnation]
+            batch = self._next(point)
             asked = work.clock.monotonic()
             try:
                 permits = await self._ask(point, batch)
             except (Lost, Fenced) as error:
-                await self._lives.renew(type(error).__name__.lower())
+                await self._lives.leave(batch, type(error).__name__.lower())
                 continue
             except RedisError as error:
+                point.queue.extendleft(reversed(batch))
                 # No answer: nothing was written, so the messages stay ours. After a reconnect no permit for 1 s + g.
                 work.log.warning("permit_failed", error=type(error).__name__)
                 await asyncio.sleep(1.0 + work.settings.permit_grace)
                 continue
             answered = work.clock.monotonic()
-            granted = [point.queue.popleft() for _ in permits.waits if point.queue]
-            for ready, wait in zip(granted, permits.waits, strict=False):
+            granted = batch[: len(permits.waits)]
+            point.queue.extendleft(reversed(batch[len(granted) :]))
+            for ready, wait in zip(granted, permits.waits, strict=True):
                 ready.write_from = answered + wait
                 ready.write_until = asked + wait + work.settings.permit_grace
             work.measures.permits(granted=len(granted))
             await self._write_in_time(granted)
             if permits.ask_again > 0:
                 await asyncio.sleep(permits.ask_again)
+
+    def _next(self, point: Point) -> list[Ready]:
+        """Take the next messages of one incarnation out of the queue: whoever empties it meanwhile leaves them to us."""
+        room = min(self._work.settings.permit_batch, self._work.carrier.window - self._work.submitting)
+        batch = [point.queue.popleft()]
+        while point.queue and len(batch) < room and point.queue[0].incarnation is batch[0].incarnation:
+            batch.append(point.queue.popleft())
+        return batch
 
     async def _ask(self, point: Point, batch: Sequence[Ready]) -> Permits:
         work = self._work
