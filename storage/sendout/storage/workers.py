@@ -78,7 +78,7 @@ async def to_recover(connection: AsyncConnection, account: str) -> list[DeadWork
     """Dead incarnations of one carrier account whose messages nobody has taken care of."""
     rows = await connection.execute(
         select(worker.c.id, worker.c.name, worker.c.redis_epoch).where(
-            worker.c.dead, worker.c.recovered == false(), worker.c.name.like(f"{account}/%")
+            worker.c.dead, worker.c.recovered == false(), worker.c.name.startswith(f"{account}/", autoescape=True)
         )
     )
     return [DeadWorker(*row) for row in rows]

@@ -17,8 +17,9 @@ from sendout.storage.changes import Change, apply
 from sendout.storage.claims import Range
 from sendout.storage.workers import DeadWorker, Left
 
-MOST_DEATHS = 3
-"""Claims by workers that died, after which a message is taken for the cause."""
+MOST_DEATHS = 6
+"""Claims by workers that died, after which a message is taken for the cause: so many that a bystander never gets there,
+not even where every dispatcher is killed each few seconds."""
 
 _BATCH = 500
 
