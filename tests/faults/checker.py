@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sendout.domain.states import State
 from sendout.storage.handsets import Submit
@@ -108,6 +109,12 @@ def fullest_second(submits: Sequence[Submit]) -> int:
             start += 1
         most = max(most, inside)
     return most
+
+
+def longest_pause(submits: Sequence[Submit]) -> float:
+    """Seconds between two neighbouring submits, at most."""
+    times = sorted(submit.submit_ns for submit in submits)
+    return max((later - earlier for earlier, later in pairwise(times)), default=0) / SECOND_NS
 
 
 def per_second(submits: Sequence[Submit], from_ns: int, to_ns: int) -> float:

@@ -27,6 +27,7 @@ class Member:
     role: str
     pid: int
     log: Path
+    begun: bool = False
     exited: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -36,7 +37,8 @@ class Member:
     @property
     def ready(self) -> bool:
         """Whether it has begun to work."""
-        return self.runs and self.says(READY[self.role])
+        self.begun = self.begun or self.says(READY[self.role])
+        return self.runs and self.begun
 
     def says(self, words: str) -> bool:
         """Whether its log holds these words."""

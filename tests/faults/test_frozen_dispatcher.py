@@ -27,6 +27,7 @@ async def test_a_frozen_dispatcher_is_fenced(zygote: Zygote, postgres_url: str, 
         await frozen.until_says('"renewing"')
         await here.until_settled()
         verdict = await here.verdict()
-        assert frozen.runs and other.runs
+        assert frozen.runs
+        assert other.runs
     print(f"\nfrozen dispatcher recovered after {fenced_after:.1f} s; {verdict}")
     assert not verdict.wrong, verdict

@@ -97,11 +97,11 @@ def write() -> None:
     """Write every table into its document."""
     for name, (document, make) in TABLES.items():
         path = ROOT / document
-        table = make()
-        text, count = between(name).subn(lambda found, table=table: found[1] + table + found[3], path.read_text())
-        if count != 1:
-            raise SystemExit(f"{document} must have the marks of the table {name} once.")
-        path.write_text(text)
+        text = path.read_text()
+        found = between(name).search(text)
+        if found is None:
+            raise SystemExit(f"{document} must have the marks of the table {name}.")
+        path.write_text(text[: found.start(2)] + make() + text[found.end(2) :])
 
 
 if __name__ == "__main__":

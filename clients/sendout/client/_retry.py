@@ -42,26 +42,27 @@ class Attempts:
         self._deadline = None if timeout is None else now() + timeout
         self._failures = 0
         self._answered_at: float | None = None
+        self._over = False
 
     def remaining(self) -> float | None:
         """Seconds left for the next try; None without a deadline."""
         return None if self._deadline is None else max(0.0, self._deadline - self._now())
 
-    def answered(self) -> None:
-        """Something came over the stream: begin counting anew."""
+    def answered(self, resumable: bool) -> None:
+        """Something came over the stream: begin counting anew, or never try again."""
         self._failures = 0
         self._answered_at = self._now()
+        self._over = not resumable
 
     def after(self, error: SendoutError) -> float:
         """Seconds to wait before the next try. Raises `error` where there is to be none."""
         self._failures += 1
-        if not self._worth_another(error):
-            raise error
-        bound = min(self._policy.longest_wait, self._policy.first_wait * 2 ** min(self._failures - 1, 30))
-        wait = (error.retry_after or 0.0) + self._draw(0.0, bound)
+        if self._over or not self._worth_another(error):
+            raise error from None
+        wait = (error.retry_after or 0.0) + self._backoff()
         remaining = self.remaining()
         if remaining is not None and wait >= remaining:
-            raise error
+            raise error from None
         return wait
 
     def next_pass(self) -> float:
@@ -69,7 +70,11 @@ class Attempts:
         self._failures += 1
         if self.remaining() == 0.0:
             raise DeadlineExceeded("The stream did not come to its end in time.")
-        return self._draw(0.0, min(self._policy.longest_wait, self._policy.first_wait * 2 ** min(self._failures, 30)))
+        return self._backoff()
+
+    def _backoff(self) -> float:
+        bound = self._policy.first_wait * 2 ** min(self._failures - 1, 30)
+        return self._draw(0.0, min(self._policy.longest_wait, bound))
 
     def _worth_another(self, error: SendoutError) -> bool:
         if isinstance(error, Unavailable):

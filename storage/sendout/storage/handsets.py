@@ -22,9 +22,6 @@ from sendout.storage.tables import simulator_message
 _log = logging.getLogger(__name__)
 _phone = simulator_message.c
 
-_REFUSED = "refused-"
-"""Before the key of a refused submit, which has no reference of the carrier."""
-
 _NEVER = 0
 """As `receive_time`: the phone never shows it."""
 
@@ -122,8 +119,6 @@ class HandsetStore:
 
 def _stored(row: Mapping[str, Any]) -> dict[str, Any]:
     columns = dict(row)
-    if columns.pop("refused"):
-        columns["ref"] = _REFUSED + columns["ref"]
     if columns["receive_time"] is None:
         columns["receive_time"] = _NEVER
     return columns | {"from_handset": False}
@@ -165,11 +160,19 @@ def _finish(dialect: str) -> Any:
 async def read_submits(connection: AsyncConnection) -> list[Submit]:
     """Every submit in the order of their commits, refused and repeated ones too."""
     found = await connection.execute(
-        select(_phone.message_id, _phone.attempt, _phone.number, _phone.segments, _phone.submit_ns, _phone.ref)
+        select(
+            _phone.message_id,
+            _phone.attempt,
+            _phone.number,
+            _phone.segments,
+            _phone.submit_ns,
+            _phone.refused,
+            _phone.ref,
+        )
         .where(~_phone.from_handset)
         .order_by(_phone.id)
     )
-    return [Submit(*row[:5], refused=row.ref.startswith(_REFUSED), ref=row.ref) for row in found]
+    return [Submit(*row) for row in found]
 
 
 async def list_handsets(
@@ -233,6 +236,7 @@ async def insert_written(
             submit_ns=0,
             receive_time=now_us,
             from_handset=True,
+            refused=False,
             receipt_due=None,
             receipts=[],
         )

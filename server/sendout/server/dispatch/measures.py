@@ -41,11 +41,11 @@ class Measures:
             labels = self._labels | {Attribute.CONTACT_POINT: of.contact_point_id}
             if change.first_sent:
                 self._telemetry.sent.add(1, labels)
-                self._telemetry.accept_to_sent.record((now_us - of.create_time) / 1e6, labels)
+                self._telemetry.accept_to_sent.record(_seconds(of.create_time, now_us), labels)
             if change.state is State.DELIVERED:
                 self._telemetry.delivered.add(1, labels)
                 if change.sent_time is not None:
-                    self._telemetry.sent_to_delivered.record((now_us - change.sent_time) / 1e6, labels)
+                    self._telemetry.sent_to_delivered.record(_seconds(change.sent_time, now_us), labels)
             elif change.state is State.UNCONFIRMED:
                 self._telemetry.unconfirmed.add(1, labels)
 
@@ -57,3 +57,8 @@ class Measures:
             segments[one.contact_point_id] += one.queued * one.segments
             oldest[one.contact_point_id] = min(one.due_since, oldest.get(one.contact_point_id, one.due_since))
         self._backlog = [Backlog(point, n, max(0.0, (now_us - oldest[point]) / 1e6)) for point, n in segments.items()]
+
+
+def _seconds(start_us: int, end_us: int) -> float:
+    """Never negative: the two moments may be of different clocks, and what comes later may have looked earlier."""
+    return max(0.0, (end_us - start_us) / 1e6)

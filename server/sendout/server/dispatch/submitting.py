@@ -71,7 +71,7 @@ class Submitter:
                 await asyncio.sleep(permits.ask_again)
 
     def _next(self, point: Point) -> list[Ready]:
-        """Take the next messages of one incarnation out of the queue: whoever empties it meanwhile leaves them to us."""
+        """Take the next messages of one incarnation out of the queue; whoever empties it meanwhile leaves us these."""
         room = min(self._work.settings.permit_batch, self._work.carrier.window - self._work.submitting)
         batch = [point.queue.popleft()]
         while point.queue and len(batch) < room and point.queue[0].incarnation is batch[0].incarnation:

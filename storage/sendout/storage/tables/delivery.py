@@ -94,6 +94,7 @@ simulator_message = Table(
     Column("submit_ns", BigInteger, nullable=False),  # the machine's monotonic clock, one for all processes
     Column("receive_time", Micros, nullable=False),
     Column("from_handset", Boolean, nullable=False),
+    Column("refused", Boolean, nullable=False),  # answered with a definite refusal: the phone never gets it
     Column("receipt_due", Micros, nullable=True),  # NULL where no (further) receipt will come
     Column("receipts", JSON, nullable=False),  # those still to be sent, in order
 )
