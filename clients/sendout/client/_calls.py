@@ -58,7 +58,7 @@ class Listing(Generic[Answer, Item]):
 
     def page(self, token: str) -> Call[Answer]:
         """The call for the page that begins at `token`."""
-        request: Any = copy.copy(self.call.request)
+        request: Any = copy.deepcopy(self.call.request)
         request.page_token = token
         return Call(self.call.name, request, self.call.answer)
 

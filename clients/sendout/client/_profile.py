@@ -1,8 +1,8 @@
 """Where the server is and with which key to call it: arguments, then environment, then the profile file.
 
-The profile is TOML at `$XDG_CONFIG_HOME/sendout/profile.toml` (`~/.config/sendout/profile.toml`), mode 0600, one section
-a server: `[default]` with `target`, `api_key` and, where the server's certificate is signed by an authority of its own,
-`ca_file`. `SENDOUT_PROFILE` names another section.
+The profile is TOML at `$XDG_CONFIG_HOME/sendout/profile.toml` (`~/.config/sendout/profile.toml`), mode 0600, one
+section a server: `[default]` with `target`, `api_key` and, where the server's certificate is signed by an authority of
+its own, `ca_file`. `SENDOUT_PROFILE` names another section.
 """
 
 from __future__ import annotations

@@ -31,6 +31,9 @@ def preview(
     max_segments: int = 0,
     skip_invalid: bool = False,
     smart_encoding: bool = False,
+    urgent: bool = False,
+    send_time: datetime | None = None,
+    expire_time: datetime | None = None,
 ) -> Steps[pb.PreviewNotificationResponse]:
     """Check a notification as `send` would, and send nothing: segments, cost, problem numbers, finish time."""
     request = pb.PreviewNotificationRequest(
@@ -41,6 +44,9 @@ def preview(
         max_segments=max_segments,
         invalid_recipients=_invalid_recipients(skip_invalid),
         smart_encoding=smart_encoding,
+        priority=_priority(urgent),
+        send_time=timestamp(send_time),
+        expire_time=timestamp(expire_time),
     )
     return (yield from ask(Call(_SERVICE + "PreviewNotification", request, pb.PreviewNotificationResponse)))
 
@@ -77,7 +83,7 @@ def send(
         max_segments=max_segments,
         invalid_recipients=_invalid_recipients(skip_invalid),
         smart_encoding=smart_encoding,
-        priority=notification_pb2.PRIORITY_URGENT if urgent else notification_pb2.PRIORITY_UNSPECIFIED,
+        priority=_priority(urgent),
         send_time=timestamp(send_time),
         expire_time=timestamp(expire_time),
         labels=dict(labels or {}),
@@ -127,6 +133,10 @@ def only_contact_point() -> Steps[str]:
 
 def _invalid_recipients(skip: bool) -> notification_pb2.InvalidRecipients:
     return notification_pb2.INVALID_RECIPIENTS_SKIP if skip else notification_pb2.INVALID_RECIPIENTS_UNSPECIFIED
+
+
+def _priority(urgent: bool) -> notification_pb2.Priority:
+    return notification_pb2.PRIORITY_URGENT if urgent else notification_pb2.PRIORITY_UNSPECIFIED
 
 
 @unary

@@ -23,6 +23,10 @@ class Clock(Protocol):
         ...
 
 
+# Linux's BOOTTIME also counts while the machine is suspended, so a permit does not outlive a suspend.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
     """The machine's own clock and randomness."""
 
@@ -30,7 +34,7 @@ class SystemClock:
         return time.time_ns() // 1000
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_STEADY)
 
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)

@@ -100,10 +100,8 @@ async def dispatch(settings: Settings) -> None:
     async with opened(settings, "sendout-dispatch") as base:
         stop = StopRequest()
         dispatchers = _dispatchers(base)
-        await asyncio.gather(*(dispatcher.start() for dispatcher in dispatchers))
-        log.info("dispatching", carriers=sorted(settings.carriers))
         try:
-            await wait_for_any(stop.wait(), *(dispatcher.wait() for dispatcher in dispatchers))
+            await wait_for_any(stop.wait(), *(dispatcher.run() for dispatcher in dispatchers))
         finally:
             log.info("draining")
             await asyncio.gather(*(dispatcher.stop() for dispatcher in dispatchers))

@@ -24,6 +24,8 @@ from sendout.storage.valkey import server_command
 
 _START_S = 30.0
 _STOP_S = 45.0
+_MOST_RESTARTS = 5
+_RESTART_WINDOW_S = 60.0
 
 
 @dataclass
@@ -31,12 +33,22 @@ class Child:
     """One of our processes."""
 
     name: str
+    command: list[str]
+    environment: dict[str, str] | None
     process: asyncio.subprocess.Process
 
-    async def ended(self) -> None:
-        """Raises when it ends by itself."""
-        code = await self.process.wait()
-        raise RuntimeError(f"{self.name} ended by itself with status {code}; its last lines above say why.")
+    async def keep_running(self) -> None:
+        """Start it again whenever it ends by itself; raises where it does so again and again."""
+        clock = asyncio.get_running_loop().time
+        recent: list[float] = []
+        while True:
+            code = await self.process.wait()
+            recent = [*(moment for moment in recent if moment > clock() - _RESTART_WINDOW_S), clock()]
+            if len(recent) > _MOST_RESTARTS:
+                raise RuntimeError(f"{self.name} keeps ending, last with status {code}; its last lines above say why.")
+            print(f"{self.name} ended with status {code}; starting it again.", flush=True)
+            await asyncio.sleep(0.5 * len(recent))
+            self.process = await _process(self.command, self.environment)
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL where it does not end in time."""
@@ -67,7 +79,7 @@ async def up(settings: Settings) -> None:
             children.append(await _start(running, part, command, environment))
         await _ready(settings.server.listen, children)
         _welcome(settings, seeded)
-        await wait_for_any(stop.wait(), *(child.ended() for child in children))
+        await wait_for_any(stop.wait(), *(child.keep_running() for child in children))
         print("\nStopping: accepted messages that have not left stay in the queue.", flush=True)
 
 
@@ -88,13 +100,16 @@ async def _only_one(folder: Path) -> AsyncIterator[None]:
 async def _start(
     running: contextlib.AsyncExitStack, name: str, command: list[str], environment: dict[str, str] | None = None
 ) -> Child:
-    # A session of its own, so that Ctrl-C reaches `up` alone and the parts stop in order.
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, start_new_session=True, stdin=asyncio.subprocess.DEVNULL
-    )
-    child = Child(name, process)
+    child = Child(name, command, environment, await _process(command, environment))
     running.push_async_callback(child.stop)
     return child
+
+
+async def _process(command: list[str], environment: dict[str, str] | None) -> asyncio.subprocess.Process:
+    # A session of its own, so that Ctrl-C reaches `up` alone and the parts stop in order.
+    return await asyncio.create_subprocess_exec(
+        *command, env=environment, start_new_session=True, stdin=asyncio.subprocess.DEVNULL
+    )
 
 
 def _environment(settings: Settings, secret: Path) -> dict[str, str]:

@@ -163,6 +163,11 @@ class Ring:
         """Whether `candidate` sweeps this account for the next seconds."""
         return bool(await self._run("elect", candidate, seconds))
 
+    async def set_rates(self, rates: dict[str, float]) -> None:
+        """The segments per second of contact points, as they are now."""
+        if rates:
+            await self._client.hset(f"{self._prefix}:rates", mapping={k: repr(v) for k, v in rates.items()})
+
     async def slow(self, contact_point_id: str, pause: float) -> None:
         """No permit for this contact point before `pause` seconds are over."""
         await self._run("slow", contact_point_id, round(pause * 1e6))

@@ -29,6 +29,11 @@ class Dispatcher:
         self._loops: list[asyncio.Task[None]] = []
         self._settling: asyncio.Task[None] | None = None
 
+    async def run(self) -> None:
+        """Start, and go on until cancelled; raises where a part fails, which must not happen."""
+        await self.start()
+        await self._wait()
+
     async def start(self) -> None:
         """Connect the carrier, register, and begin."""
         await self._work.carrier.start()
@@ -36,8 +41,7 @@ class Dispatcher:
         self._settling = asyncio.create_task(self._settler.run())
         self._loops = [asyncio.create_task(part.run()) for part in (self._claimer, self._lives, self._sweeper)]
 
-    async def wait(self) -> None:
-        """Until a part fails, which must not happen: then raise its error."""
+    async def _wait(self) -> None:
         parts = [*self._loops, *([self._settling] if self._settling else [])]
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

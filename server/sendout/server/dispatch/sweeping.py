@@ -80,6 +80,7 @@ class Sweeper:
         work.measures.backlog(waiting, work.clock.now_us())
         if not waiting:
             return
+        await work.ring.set_rates({notification.contact_point_id: notification.rate for notification in waiting})
         reachable = await work.ring.coverage()
         for notification in waiting:
             if reachable.get(notification.notification_id, 0) < notification.queued:

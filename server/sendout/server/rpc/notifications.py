@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from opentelemetry.metrics import Counter
+
 from sendout.domain import limits
 from sendout.domain.composing import Problem
 from sendout.domain.errors import SendoutError, field_invalid
@@ -15,6 +17,7 @@ from sendout.server.commands.send_notification import Accepted, Draft, Header, N
 from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.convert import micros
 from sendout.server.rpc.notification_reads import NotificationReads, notification_message, progress_message
+from sendout.server.telemetry import Attribute
 from sendout.storage.reading import Notification, Progress
 from sendout.v1 import notification_pb2, recipient_pb2
 from sendout.v1 import notification_service_pb2 as service_pb2
@@ -23,8 +26,11 @@ from sendout.v1 import notification_service_pb2 as service_pb2
 class NotificationServicer(NotificationReads):
     """Parses, calls one command and converts. PreviewNotification comes with a later version."""
 
-    def __init__(self, send: SendNotification, cancel: CancelNotification, reads: ReadNotifications) -> None:
+    def __init__(
+        self, send: SendNotification, cancel: CancelNotification, reads: ReadNotifications, accepted: Counter
+    ) -> None:
         self._send = send
+        self._accepted = accepted
         self._cancel = cancel
         self.reads = reads
 
@@ -73,6 +79,7 @@ class NotificationServicer(NotificationReads):
             followed = await self.reads.get(current_caller(), str(values["id"]))
         else:
             followed = _fresh(accepted, draft.segments_per_second)
+            self._accepted.add(values["message_count"], {Attribute.CONTACT_POINT: values["contact_point_id"]})
         return {
             "notification": notification_message(followed),
             "accepted_count": values["message_count"],

@@ -131,6 +131,7 @@ class RpcServer:
             SendNotification(database, clock, parts.rings, derive("numbers"), parts.simulators),
             CancelNotification(database, clock),
             ReadNotifications(database, clock, tokens),
+            parts.telemetry.accepted,
         )
         found: list[tuple[Any, object | None]] = [
             (notification_service_pb2, notifications),
