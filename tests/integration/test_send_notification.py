@@ -13,7 +13,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sendout.domain import limits
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import NumberProblem
+from sendout.domain.paging import PageTokens
 from sendout.server.commands.send_notification import Header, NewRecipient
+from sendout.server.commands.topics import Topics
 from sendout.storage.engine import Database
 from sendout.storage.tables import (
     audit,
@@ -249,3 +251,12 @@ async def test_ten_thousand_are_taken_and_one_more_is_not(pipe: Pipeline) -> Non
     """The unary form takes 10,000 recipients and refuses 10,001."""
     assert (await pipe.send(plain_numbers(10_000))).notification["message_count"] == limits.MAX_RECIPIENTS
     assert (await refused(pipe, plain_numbers(10_001))).reason is Reason.FIELD_INVALID
+
+
+async def test_a_topic_added_in_place_can_be_used_at_once(pipe: Pipeline) -> None:
+    """S20: a topic created a moment ago is in the list and takes the send."""
+    topics = Topics(pipe.database, pipe.clock, PageTokens(b"t" * 32))
+    created = await topics.create(CALLER, "Harbour closures")
+    assert created.id in {listed.id for listed in (await topics.list_topics()).topics}
+    accepted = await pipe.send(GOOD[:1], topic_id=created.id)
+    assert accepted.notification["topic_id"] == created.id

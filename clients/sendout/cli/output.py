@@ -129,6 +129,8 @@ def error(refusal: SendoutError) -> None:
     """A refusal on stderr: one sentence, each problem on its own line, and what to do."""
     note(f"sendout: {refusal.message}")
     for violation in refusal.violations:
+        if violation.description in refusal.message:
+            continue
         option = _OPTIONS.get(violation.field, violation.field)
         # The description of a number quotes it as it was typed; its place in the list helps no one here.
         note(
@@ -143,7 +145,7 @@ def _hints(refusal: SendoutError) -> Iterable[str]:
     if metadata.get("violations_left_out"):
         yield f"  … and {metadata['violations_left_out']} more; sendout preview shows all of them."
     if reason == "RECIPIENT_INVALID":
-        yield "Correct the numbers, or send to the others with --invalid-recipients skip."
+        yield "With --invalid-recipients skip the others are sent to."
     if reason == "SEGMENTS_NOT_ACCEPTED" and (segments := metadata.get("segments")):
         yield f"Shorten the text, or accept {segments} SMS per message, each billed, with --max-segments {segments}."
     if reason in ("CREDENTIALS_MISSING", "CREDENTIALS_INVALID"):

@@ -52,7 +52,8 @@ def send(
 ) -> None:
     """Send one text to many people.
 
-    Recipients must have agreed to receive such messages: check the rules that apply to you before sending. The exit status is 0 only if every recipient was accepted (a number given twice is sent to once).
+    Recipients must have agreed to receive such messages: check the rules that apply to you before sending.
+    The exit status is 0 only if every recipient was accepted (a number given twice is sent to once).
     """
     if not to and to_file is None:
         raise typer.BadParameter("Say whom to send to, with --to or --to-file.", param_hint="--to")
@@ -124,7 +125,8 @@ def preview(
 ) -> None:
     """Check what send would do, and send nothing.
 
-    Shows segments, cost, problem numbers and the estimated finish. The exit status is 0 also where send would refuse; the answer says so.
+    Shows segments, cost, problem numbers and the estimated finish. The exit status is 0 also where send would refuse;
+    the answer says so.
     """
     with Client() as client:
         answer = client.preview(

@@ -123,8 +123,12 @@ class AuthorizedChannel:
 
     @staticmethod
     def _starter(kind: Any, call: Call[Any]) -> Callable[..., Any]:
-        method = kind(call.path, Message.SerializeToString, call.answer.FromString)
+        method = kind(call.path, _serialized, call.answer.FromString)
         return lambda **kwargs: method(call.request, **kwargs)
+
+
+def _serialized(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 class _AuthorizedMethod:

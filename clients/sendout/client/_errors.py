@@ -23,7 +23,7 @@ class Violation:
 
 
 class SendoutError(Exception):
-    """A call that was refused or failed. `str(error)` is one sentence for people; it holds no phone numbers.
+    """A call that was refused or failed. `str(error)` is a sentence or two for people and may quote what was given.
 
     Catch a subclass for a kind of refusal, or compare `reason` with the names of `sendout.v1.ErrorReason`.
     """

@@ -236,7 +236,7 @@ def test_every_problem_has_a_sentence(problem: NumberProblem) -> None:
     ],
 )
 def test_list(text: str, items: list[str]) -> None:
-    """Commas, semicolons and line ends separate; blanks, empty items and a trailing comma are tolerated."""
+    """S22: commas, semicolons and line ends separate; blanks, empty items and a trailing comma are tolerated."""
     assert split_list(text) == items
 
 
