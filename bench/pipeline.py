@@ -111,7 +111,9 @@ async def measure(repetitions, messages, folder, database_url, redis_url, key) -
                 folder,
                 SENDOUT_CARRIERS='{"simulator": {"type": "simulator", "delivery_delay_s": 0.001}}',
             )
-            while not await connection.fetchval("SELECT coalesce(sum(sent + delivered), 0) FROM progress WHERE NOT done"):
+            while not await connection.fetchval(
+                "SELECT coalesce(sum(sent + delivered), 0) FROM progress WHERE NOT done"
+            ):
                 await asyncio.sleep(0.01)
             began, before = time.perf_counter(), cpu_seconds(dispatcher.pid)
             ended = await all_delivered(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ for name in [name for name in os.environ if name.startswith("SENDOUT_")]:
     del os.environ[name]
 # The PostgreSQL wheel locks in here and warns where it is missing or open to others.
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="sox")
+atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 
 @dataclass

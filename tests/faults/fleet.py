@@ -17,7 +17,7 @@ _ZYGOTE = Path(__file__).with_name("zygote.py")
 NAIVE = "SENDOUT_TEST_NAIVE"
 """Set to 1: dispatchers requeue whatever a dead one left, as if claims were leases that simply run out."""
 
-READY = {"serve": '"serving"', "dispatch": '"dispatching"'}
+READY = {"serve": '"serving"', "dispatch": '"incarnation"'}
 
 
 @dataclass(eq=False)

@@ -54,7 +54,7 @@ class Site:
     async def accept(self, count: int, text: str = "Hello", start: int = 0, **header: Any) -> str:
         """Accept a notification without a server."""
         numbers = NUMBERS[start : start + count]
-        fields = {"contact_point_id": "main", "max_segments": 10} | header
+        fields: dict[str, Any] = {"contact_point_id": "main", "max_segments": 10} | header
         kept = await self.send(CALLER, Header(text=text, **fields), [NewRecipient(number) for number in numbers])
         identifier = str(kept.notification["id"])
         self.accepted[identifier] = numbers

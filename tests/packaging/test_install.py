@@ -19,7 +19,7 @@ MODULES = {
     "opentelemetry-exporter-otlp-proto-grpc": ("opentelemetry",),
     "opentelemetry-exporter-prometheus": ("opentelemetry",),
     "prometheus-client": ("prometheus_client",),
-    "pydantic-settings": ("pydantic_settings", "pydantic"),
+    "pydantic-settings": ("pydantic_settings",),  # not pydantic itself: typer brings that too
 }
 
 BLOCKER = """

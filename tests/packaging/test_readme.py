@@ -22,7 +22,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.rpc import error_details_pb2, status_pb2
 
 from tests.packaging.tables import methods_for_later, services
-from tests.packaging.tree import ROOT, fenced
+from tests.packaging.tree import ROOT
 
 BIN = Path(sys.executable).parent
 READY_S = 60.0
@@ -82,25 +82,47 @@ def run(command: list[str], running: Running) -> subprocess.CompletedProcess[str
     )
 
 
-def commands_of_make() -> set[str]:
-    text = (ROOT / "Makefile").read_text()
-    return {"make", *(f"make {target}" for target in re.findall(r"^([a-z]+):.*##", text, re.MULTILINE))}
-
-
 async def test_every_command_of_the_readme_works(running: Running) -> None:
-    """Each shell block ends with status 0 in a newcomer's second terminal; each make line names a target."""
+    """Each shell block ends as it says in a newcomer's second terminal and prints what stands below it."""
     ran = 0
-    for block in fenced("README.md", "sh"):
-        lines = [line.partition("#")[0].rstrip() for line in block.splitlines()]
-        for line in lines:
-            if line.startswith("make"):
-                assert line in commands_of_make()
+    for block, shown in examples("sh"):
+        expected = int(found[1]) if (found := re.search(r"# status (\d)", block)) else 0
+        lines = [line.partition("  #")[0].rstrip() for line in block.splitlines()]
         script = "\n".join(line for line in lines if not line.startswith("make")).strip()
         if script:
             done = await asyncio.to_thread(run, ["bash", "-euo", "pipefail", "-c", on_this_path(script)], running)
-            assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+            assert done.returncode == expected, f"{script}\n{done.stdout}\n{done.stderr}"
+            assert_shown(shown, done)
             ran += 1
     assert ran >= 3
+
+
+def test_every_make_line_names_a_target() -> None:
+    """Each line of the shell blocks that begins with make is a target of the Makefile."""
+    text = (ROOT / "Makefile").read_text()
+    known = {"make", *(f"make {target}" for target in re.findall(r"^([a-z]+):.*##", text, re.MULTILINE))}
+    for block, _ in examples("sh"):
+        assert {line.partition("#")[0].rstrip() for line in block.splitlines() if line.startswith("make")} <= known
+
+
+def examples(language: str) -> list[tuple[str, str]]:
+    """The blocks of one language with the output that stands below each, "" where there is none."""
+    text = (ROOT / "README.md").read_text()
+    pattern = rf"^```{language}\n(.*?)^```$(?:[^`]*?^```text\n(.*?)^```$)?"
+    return re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+
+
+def assert_shown(shown: str, done: subprocess.CompletedProcess[str]) -> None:
+    """Every line shown was printed, apart from ids, times and the width of columns."""
+    printed = [alike(line) for line in (done.stdout + done.stderr).splitlines()]
+    for line in shown.splitlines():
+        assert alike(line) in printed, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def alike(line: str) -> str:
+    line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", line)
+    line = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", line)
+    return " ".join(line.split())
 
 
 def on_this_path(script: str) -> str:
@@ -119,11 +141,12 @@ async def test_the_line_that_up_prints_is_the_readmes(running: Running) -> None:
 
 async def test_every_python_example_works(running: Running) -> None:
     """Each Python block of the README runs as it stands."""
-    blocks = fenced("README.md", "python")
+    blocks = examples("python")
     assert blocks
-    for block in blocks:
+    for block, shown in blocks:
         done = await asyncio.to_thread(run, [sys.executable, "-W", "error", "-c", block], running)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+        assert_shown(shown, done)
 
 
 async def test_the_calls_for_later_are_those_that_are_not_implemented(running: Running) -> None:

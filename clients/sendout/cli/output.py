@@ -21,6 +21,7 @@ from rich.text import Text
 
 from sendout.client import DeadlineExceeded, SendoutError, Unavailable
 
+_PROSE = 20  # least width of a last column
 _OPTIONS = {"contact_point_id": "--contact-point", "topic_id": "--topic", "text": "--text"}
 
 
@@ -74,21 +75,27 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str =
         line(empty)
         return
     right = [all(_is_count(row[index]) for row in cells) for index in range(len(columns))]
-    if on_terminal():
-        drawn = Table(box=None, pad_edge=False, header_style="bold")
-        for name, counts in zip(columns, right, strict=True):
-            drawn.add_column(name, justify="right" if counts else "left", overflow="fold")
-        for row in cells:
-            drawn.add_row(*map(Text, row))
-        Console().print(drawn)
-        return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    console = Console()
+    # Ids and numbers are copied: where they would be broken over lines, plain lines serve better than a table.
+    if on_terminal() and sum(widths[:-1]) + 2 * len(widths) + _PROSE <= console.width:
+        _draw(console, columns, cells, right)
+        return
     for row in [list(columns), *cells]:
         padded = [
             cell.rjust(width) if counts else cell.ljust(width)
             for cell, width, counts in zip(row, widths, right, strict=True)
         ]
         print("  ".join(padded).rstrip(), flush=True)
+
+
+def _draw(console: Console, columns: Sequence[str], cells: list[list[str]], right: list[bool]) -> None:
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for name, counts in zip(columns, right, strict=True):
+        drawn.add_column(name, justify="right" if counts else "left", no_wrap=name != columns[-1])
+    for row in cells:
+        drawn.add_row(*map(Text, row))
+    console.print(drawn)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:
