@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sendout.storage.engine import Database
 from sendout.storage.migrate import migrate
 
-for name in [name for name in os.environ if name.startswith("SENDOUT_")]:
+for name in [name for name in os.environ if name.startswith("SENDOUT_") and not name.startswith("SENDOUT_TEST_")]:
     del os.environ[name]
 # The PostgreSQL wheel locks in here and warns where it is missing or open to others.
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="sox")

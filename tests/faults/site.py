@@ -143,7 +143,7 @@ class Site:
             any(row[s.name.lower()] != real.get((row["notification_id"], s.name.lower()), 0) for s in State)
             for row in counted
         )
-        return wrong + (last or 0) - events
+        return int(wrong + (last or 0) - events)
 
     async def recovered(self, pid: int) -> bool:
         """Whether somebody has taken care of what this process left."""

@@ -34,8 +34,11 @@ from tests.integration.pipeline import CALLER
 WRITERS = 8
 READERS = 20
 LOAD_S = 8.0
-NOTIFICATIONS = 4
-MESSAGES = 40
+COMMITS = 200
+"""The load lasts at least so long, and until there are so many."""
+
+NOTIFICATIONS = 2
+MESSAGES = 16
 _PAIR = (State.QUEUED, State.SENDING)
 """A message may go to and fro between these for ever."""
 
@@ -55,7 +58,7 @@ class Load:
         self.database = database
         self.identifiers: list[uuid.UUID] = []
         self.stop = False
-        self.commits = self.rollbacks = 0
+        self.commits = self.rollbacks = self.deadlocks = 0
 
     async def prepare(self) -> None:
         await self.writer.basics()
@@ -74,8 +77,10 @@ class Load:
                     if random.random() < 0.1:
                         raise _RolledBack
                 self.commits += 1
-            except (_RolledBack, SendoutError):  # deadlocks between writers are rolled back, too
+            except _RolledBack:
                 self.rollbacks += 1
+            except SendoutError:  # two writers waited for one another's rows
+                self.deadlocks += 1
             await asyncio.sleep(random.uniform(0, 0.01))
 
     def _changes(self) -> list[Change]:
@@ -104,7 +109,7 @@ class Servers:
 
     def _fresh(self) -> tuple[Database, Streams]:
         database = Database(self._url, pool_size=4)
-        return database, Streams(database, heartbeat=0.2)
+        return database, Streams(database, poll_s=0.1, heartbeat=0.5)
 
     def any(self) -> Streams:
         return random.choice(self._running)[1]
@@ -140,7 +145,7 @@ class Chain:
             self.streams += 1
             reader = self._servers.any().begin(token=self._token)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(random.uniform(0.02, 0.6)):
+                async with asyncio.timeout(random.uniform(0.05, 1.5)):
                     await asyncio.gather(reader.task, return_exceptions=True)
             await reader.stop()
             self._deal_with(reader.deliveries, reader.batches[-1].resume_token if reader.batches else "")
@@ -171,6 +176,9 @@ async def test_readers_miss_nothing_and_naive_ones_are_caught(postgres_url: str)
         for _ in range(8):
             await asyncio.sleep(LOAD_S / 8)
             await servers.kill_one()
+        async with asyncio.timeout(20):
+            while load.commits < COMMITS:
+                await asyncio.sleep(0.1)
         load.stop = True
         await asyncio.wait(writers)
         expected = await recorded(database)
@@ -180,12 +188,11 @@ async def test_readers_miss_nothing_and_naive_ones_are_caught(postgres_url: str)
     await database.close()
     findings = [naive_readers.judge(task.result(), changes) for task in naive]
     print(
-        f"{load.commits} commits, {load.rollbacks} rollbacks, {len(changes)} changes, {servers.kills} kills, "
+        f"{load.commits} commits, {load.rollbacks} rollbacks, {load.deadlocks} deadlocks, {len(changes)} changes, {servers.kills} kills, "
         f"{sum(chain.streams for chain in chains)} streams"
     )
     for reader, found in zip(naive_readers.NAIVE, findings, strict=True):
         print(f"{reader.__name__}: {found}")
-    assert len(changes) > 500
     assert len(expected) == NOTIFICATIONS * MESSAGES + len(changes)
     _assert_follows(expected)
     for chain in chains:
@@ -217,13 +224,13 @@ async def _read_naively(
                 until = min(until, loop.time() + 1.0)
             if loop.time() > until and not changes:
                 return seen
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.01)
     return seen
 
 
 async def test_killed_servers_leave_no_gap(zygote: Zygote, postgres_url: str, own_valkey: Valkey) -> None:
-    """I5: real servers killed by `kill -9` under clients that resume with the last token they dealt with: every client
-    gets exactly what is on record."""
+    """I5: real servers killed or stopped under clients that resume with the last token they dealt with: every client
+    gets exactly what is on record, and a server that is told to stop is gone in a moment."""
     async with site(zygote, postgres_url, own_valkey.url, 100) as here:
         writer = EventWriter(here.database)
         _, key = await ApiKeys(here.database, writer.clock, lambda: None).create(CALLER, "Events", role_ids=["admin"])
@@ -241,8 +248,10 @@ async def test_killed_servers_leave_no_gap(zygote: Zygote, postgres_url: str, ow
             await writer.change(identifier, range(0, 20, 1 + step % 4), _PAIR[(step // 3 + 1) % 2])
             if step % 3 == 1:
                 place = random.randrange(2)
-                members[place].kill()
-                await members[place].exited
+                end = members[place].terminate if step % 2 else members[place].kill
+                end()
+                async with asyncio.timeout(10):  # open streams do not hold a server back
+                    await members[place].exited
                 members[place] = await here.fleet.start("serve", listen=addresses[place])
             await asyncio.sleep(0.3)
         expected = await recorded(here.database)

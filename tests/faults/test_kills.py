@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pytest
@@ -42,7 +43,7 @@ async def test_naive_recovery_is_caught(zygote: Zygote, postgres_url: str, own_v
     """Control: dispatchers that requeue all that a dead one left do submit twice, and the judge says so."""
     async with site(zygote, postgres_url, own_valkey.url, 100, **SLOW_PHONES) as here:
         here.fleet.set(NAIVE, "1")
-        verdict = await _load_under_kills(here, 4, dispatchers=2, servers=1)
+        verdict = await _load_under_kills(here, 4, dispatchers=2, servers=1, roles=("dispatch",))
     assert verdict.twice
 
 
@@ -58,11 +59,11 @@ class _Faults:
     dispatchers: int = 0
     servers: int = 0
 
-    async def run(self, fleet: Fleet, count: int) -> None:
+    async def run(self, fleet: Fleet, count: int, roles: Collection[str]) -> None:
         """Kill a random working process, again and again."""
         while self.dispatchers + self.servers < count:
             await asyncio.sleep(random.expovariate(1 / MEAN_S))
-            ready = [member for member in fleet.running if member.ready]
+            ready = [member for member in fleet.running if member.role in roles and member.ready]
             if ready:
                 victim = random.choice(ready)
                 victim.kill()
@@ -71,7 +72,9 @@ class _Faults:
                 self.servers += victim.role == "serve"
 
 
-async def _load_under_kills(here: Site, kills: int, *, dispatchers: int, servers: int) -> Verdict:
+async def _load_under_kills(
+    here: Site, kills: int, *, dispatchers: int, servers: int, roles: Collection[str] = ("dispatch", "serve")
+) -> Verdict:
     addresses = [here.fleet.address() for _ in range(servers)]
     for address in addresses:
         await here.fleet.supervise("serve", listen=address)
@@ -82,7 +85,7 @@ async def _load_under_kills(here: Site, kills: int, *, dispatchers: int, servers
         async with asyncio.TaskGroup() as together:
             together.create_task(_load(here, clients))
             await here.until_sent(50)
-            await faults.run(here.fleet, kills)
+            await faults.run(here.fleet, kills, roles)
             here.stop_load = True
         await here.until_settled()
     verdict = await here.verdict()

@@ -122,7 +122,7 @@ REASON_TEXT: dict[ReasonCode, str] = {
     ReasonCode.CARRIER_REFUSED: "The carrier refused it.",
     ReasonCode.HANDSET_UNREACHABLE: "The phone could not be reached.",
     ReasonCode.TOO_MANY_ATTEMPTS: "It was refused for now too many times.",
-    ReasonCode.POISON: "Three processes stopped while sending it, so it is not tried again.",
+    ReasonCode.POISON: "Process after process stopped while sending it, so it is not tried again.",
     ReasonCode.CANCELED_BY_CALLER: "A caller canceled it.",
     ReasonCode.NO_RECEIPT: "The carrier sent no receipt before the deadline.",
 }

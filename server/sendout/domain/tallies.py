@@ -7,7 +7,7 @@ quarter hour of UTC, so a day of any zone is exact.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 SECOND_US = 1_000_000
 QUARTER_HOUR_S = 900
@@ -30,7 +30,15 @@ class Counts:
     segments: int = 0
 
     def __add__(self, more: Counts) -> Counts:
-        return Counts(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
+        return Counts(
+            self.accepted + more.accepted,
+            self.sent + more.sent,
+            self.delivered + more.delivered,
+            self.undelivered + more.undelivered,
+            self.failed + more.failed,
+            self.other + more.other,
+            self.segments + more.segments,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sendout.server.dispatch.claiming import Claimer
+from sendout.server.dispatch.housekeeping import Housekeeper
 from sendout.server.dispatch.incarnation import Lives
 from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.settling import Settler
@@ -19,13 +20,14 @@ DRAIN_S = 35.0
 class Dispatcher:
     """Claims, paces, submits and settles for one account until it is stopped."""
 
-    def __init__(self, work: Work, intake: StoredIntake, name: str) -> None:
+    def __init__(self, work: Work, intake: StoredIntake, name: str, housekeeper: Housekeeper | None = None) -> None:
         self._work = work
         self._lives = Lives(work, name)
         self._settler = Settler(work)
         self._submitter = Submitter(work, self._lives, self._settler)
         self._claimer = Claimer(work, self._lives, self._submitter)
         self._sweeper = Sweeper(work, self._lives, intake)
+        self._housekeeper = housekeeper
         self._loops: list[asyncio.Task[None]] = []
         self._settling: asyncio.Task[None] | None = None
 
@@ -39,7 +41,10 @@ class Dispatcher:
         await self._work.carrier.start()
         await self._lives.start()
         self._settling = asyncio.create_task(self._settler.run())
-        self._loops = [asyncio.create_task(part.run()) for part in (self._claimer, self._lives, self._sweeper)]
+        runs = [self._claimer.run, self._lives.run, self._sweeper.run]
+        if self._housekeeper is not None:
+            runs.append(self._housekeeper.run)
+        self._loops = [asyncio.create_task(run()) for run in runs]
 
     async def _wait(self) -> None:
         parts = [*self._loops, *([self._settling] if self._settling else [])]

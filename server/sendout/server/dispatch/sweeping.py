@@ -75,15 +75,19 @@ class Sweeper:
     async def _reconcile(self) -> None:
         """Make every QUEUED message reachable that the ring has lost."""
         work = self._work
+        before = await work.ring.coverage()
         async with work.database.read() as connection:
             waiting = await open_work.with_queued(connection, work.account)
         work.measures.backlog(waiting, work.clock.now_us())
         if not waiting:
             return
         await work.ring.set_rates({notification.contact_point_id: notification.rate for notification in waiting})
-        reachable = await work.ring.coverage()
-        for notification in waiting:
-            if reachable.get(notification.notification_id, 0) < notification.queued:
+        lacking = [one for one in waiting if before.get(one.notification_id, 0) < one.queued]
+        # What was claimed meanwhile is missing after, what was accepted or put back meanwhile was missing before: only
+        # what lacks both times is lost. Pushing what is there would make the ring hand out everything twice.
+        after = await work.ring.coverage() if lacking else {}
+        for notification in lacking:
+            if after.get(notification.notification_id, 0) < notification.queued:
                 await self._make_reachable(notification)
 
     async def _make_reachable(self, notification: open_work.Open) -> None:
