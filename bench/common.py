@@ -83,12 +83,13 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 @contextlib.asynccontextmanager
 async def prepared(database_url: str) -> AsyncIterator[str]:
     """A migrated database with a fast contact point; answers an administrator's key."""
+    from sqlalchemy import update
+
     from sendout.domain.clock import SystemClock
     from sendout.server.seed import seed
     from sendout.storage.engine import Database
     from sendout.storage.migrate import migrate
     from sendout.storage.tables import contact_point
-    from sqlalchemy import update
 
     database = Database(database_url)
     await migrate(database, SystemClock())

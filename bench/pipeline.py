@@ -17,8 +17,9 @@ from pathlib import Path
 import asyncpg
 import grpc
 from common import cpu_seconds, numbers, postgres, prepared, show, start, stop, until_ready, valkey
-from sendout.v1 import notification_pb2, notification_service_pb2, notification_service_pb2_grpc, recipient_pb2
 from sqlalchemy import make_url
+
+from sendout.v1 import notification_pb2, notification_service_pb2, notification_service_pb2_grpc, recipient_pb2
 
 TARGET = "127.0.0.1:50871"
 PER_CALL = 1_000

@@ -188,7 +188,8 @@ async def test_readers_miss_nothing_and_naive_ones_are_caught(postgres_url: str)
     await database.close()
     findings = [naive_readers.judge(task.result(), changes) for task in naive]
     print(
-        f"{load.commits} commits, {load.rollbacks} rollbacks, {load.deadlocks} deadlocks, {len(changes)} changes, {servers.kills} kills, "
+        f"{load.commits} commits, {load.rollbacks} rollbacks, {load.deadlocks} deadlocks, {len(changes)} changes, "
+        f"{servers.kills} kills, "
         f"{sum(chain.streams for chain in chains)} streams"
     )
     for reader, found in zip(naive_readers.NAIVE, findings, strict=True):

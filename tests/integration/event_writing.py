@@ -195,9 +195,9 @@ class Reader:
 class Streams:
     """A stream command with readers, all of which are stopped at the end."""
 
-    def __init__(self, database: Database, waker: Waker | None = None, **limits: Any) -> None:
+    def __init__(self, database: Database, waker: Waker | None = None, poll_s: float = 0.02, **limits: Any) -> None:
         self.tokens = ResumeTokens(SECRET)
-        self.feed = EventFeed(database, waker, poll_s=0.02)
+        self.feed = EventFeed(database, waker, poll_s=poll_s)
         self.stream = StreamEvents(
             database, SystemClock(), self.tokens, self.feed, StreamLimits(**{"poll": 0.02} | limits)
         )

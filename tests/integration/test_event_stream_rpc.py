@@ -105,7 +105,10 @@ def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
 
 async def to_the_end(stream: Any) -> list[history_service_pb2.StreamDeliveryEventsResponse]:
     """Everything until the server ends the stream."""
-    return [answer async for answer in stream]
+    answers = []
+    while (answer := await stream.read()) is not grpc.aio.EOF:
+        answers.append(answer)
+    return answers
 
 
 async def refusal(stream: Any, seconds: float = 10.0) -> grpc.aio.AioRpcError:
@@ -163,13 +166,17 @@ async def test_a_client_that_reads_nothing_is_closed(running: Running, writer: E
     ids: list[str] = []
     token, ends = "", 0
     while len(ids) < 8_000:
+        failure = None
         try:
             answer = await asyncio.wait_for(stream.read(), 10)
+        except grpc.aio.AioRpcError as error:
+            failure = error
+        if failure is None:
             ids.extend(event.event_id for event in answer.events)
             token = answer.resume_token
-        except grpc.aio.AioRpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE
-            assert info_of(error).metadata["resume_token"] == token
+        else:
+            assert failure.code() is grpc.StatusCode.UNAVAILABLE
+            assert info_of(failure).metadata["resume_token"] == token
             ends += 1
             stream = running.stream(resume_token=token)
     assert ends >= 1

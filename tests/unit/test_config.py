@@ -60,7 +60,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path, monkeyp
     assert settings.log.log_level == "warning"
     assert settings.server.reflection is True
     assert settings.log.log_format == "console"
-    assert settings.dispatch.window == 200
+    assert settings.dispatch.window == 2000
 
 
 def test_config_flag_beats_config_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

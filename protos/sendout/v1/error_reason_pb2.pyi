@@ -45,6 +45,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RESUME_TOKEN_EXPIRED: _ClassVar[ErrorReason]
     STORAGE_UNAVAILABLE: _ClassVar[ErrorReason]
     QUEUE_UNAVAILABLE: _ClassVar[ErrorReason]
+    STREAM_ENDED: _ClassVar[ErrorReason]
     DEADLINE_TOO_SHORT: _ClassVar[ErrorReason]
     NOT_IMPLEMENTED: _ClassVar[ErrorReason]
     INTERNAL: _ClassVar[ErrorReason]
@@ -87,6 +88,7 @@ QUOTA_EXCEEDED: ErrorReason
 RESUME_TOKEN_EXPIRED: ErrorReason
 STORAGE_UNAVAILABLE: ErrorReason
 QUEUE_UNAVAILABLE: ErrorReason
+STREAM_ENDED: ErrorReason
 DEADLINE_TOO_SHORT: ErrorReason
 NOT_IMPLEMENTED: ErrorReason
 INTERNAL: ErrorReason

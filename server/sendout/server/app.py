@@ -12,22 +12,26 @@ from dataclasses import dataclass
 import structlog
 
 from sendout.domain.clock import Clock, SystemClock
+from sendout.server.auditing import TallyAuditor
 from sendout.server.carriers.base import Carrier
 from sendout.server.carriers.registry import build_carriers
 from sendout.server.config import Settings
 from sendout.server.config_check import refuse_unsafe
 from sendout.server.dispatch.dispatcher import Dispatcher
+from sendout.server.dispatch.housekeeping import Housekeeper
 from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.measures import Measures
 from sendout.server.dispatch.work import Work
 from sendout.server.logs import configure_logging
 from sendout.server.processes import StopRequest, wait_for_any
+from sendout.server.retention import Retention
 from sendout.server.rpc.server import Parts, RpcServer
 from sendout.server.telemetry import Telemetry, setup, trace_sql
 from sendout.storage.engine import Database
 from sendout.storage.handsets import HandsetStore
 from sendout.storage.migrate import check_schema
 from sendout.storage.ring import Rate, Rings, connect
+from sendout.storage.wakeups import Wakeups
 
 log = structlog.get_logger("sendout")
 
@@ -44,6 +48,7 @@ class Base:
     telemetry: Telemetry
     database: Database
     rings: Rings
+    wakeups: Wakeups
 
 
 @asynccontextmanager
@@ -56,12 +61,15 @@ async def opened(settings: Settings, service_name: str) -> AsyncIterator[Base]:
     database = Database(settings.storage.database_url, pool_size=settings.storage.database_pool)
     trace_sql(database.engine, telemetry)
     rings = Rings(connect(settings.storage.redis_url))
+    wakeups = Wakeups(connect(settings.storage.redis_url))
+    database.on_events = wakeups.tell
     try:
         await check_schema(database)
         if not settings.storage.accept_loss:
             await database.check_durable()
-        yield Base(settings, clock, telemetry, database, rings)
+        yield Base(settings, clock, telemetry, database, rings, wakeups)
     finally:
+        await wakeups.close()
         await rings.close()
         await database.close()
         await asyncio.to_thread(telemetry.shutdown)
@@ -89,6 +97,7 @@ def _parts(base: Base) -> Parts:
         telemetry=base.telemetry,
         database=base.database,
         rings=base.rings,
+        wakeups=base.wakeups,
         carriers=frozenset(kinds),
         simulators=simulators,
         intake=intake,
@@ -109,7 +118,7 @@ async def dispatch(settings: Settings) -> None:
 
 def _dispatchers(base: Base) -> list[Dispatcher]:
     name = f"{socket.gethostname()}:{os.getpid()}"
-    made = []
+    made: list[Dispatcher] = []
     for account in base.settings.carriers:
         measures = Measures(base.telemetry, account)
         intake = StoredIntake(base.database, base.clock, base.telemetry, measures)
@@ -125,8 +134,14 @@ def _dispatchers(base: Base) -> list[Dispatcher]:
             measures,
             _account_rate(base.settings, account),
         )
-        made.append(Dispatcher(work, intake, name))
+        made.append(Dispatcher(work, intake, name, None if made else _housekeeper(base, work)))
     return made
+
+
+def _housekeeper(base: Base, work: Work) -> Housekeeper:
+    """One a process: what it does is for all accounts."""
+    retention = Retention(base.database, base.clock, base.settings.retention)
+    return Housekeeper(work, retention, TallyAuditor(base.database, base.telemetry))
 
 
 def _carrier(base: Base, account: str, intake: StoredIntake) -> Carrier:

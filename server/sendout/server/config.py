@@ -27,6 +27,7 @@ from sendout.server.config_sections import (
     DispatchSettings,
     LocalPath,
     LogSettings,
+    RetentionSettings,
     Secret,
     SecretSettings,
     Section,
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
         json_schema_extra=shown_default('`{"simulator": {"type": "simulator"}}`'),
     )
     dispatch: DispatchSettings = Field(default_factory=lambda: DispatchSettings())
+    retention: RetentionSettings = Field(default_factory=lambda: RetentionSettings())
     telemetry: TelemetrySettings = Field(default_factory=lambda: TelemetrySettings())
     log: LogSettings = Field(default_factory=lambda: LogSettings())
 

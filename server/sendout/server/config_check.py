@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import ipaddress
+import math
 import os
 import re
 import stat
@@ -16,6 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from sendout.server.config import CarrierSettings, ConfigError, Settings
+
+_REQUEST_ID_DAYS = 30
+"""A request id is known for so long at the least (reliability.md I3)."""
 
 _SECRET_NAME = re.compile(r"password|secret|token|api_key", re.IGNORECASE)
 
@@ -42,7 +46,7 @@ class Finding:
 
 def check_config(settings: Settings) -> list[Finding]:
     """Everything worth saying about these settings, good and bad."""
-    checks = (_storage, _transport, _secret, _carriers, _dispatch, _telemetry)
+    checks = (_storage, _transport, _secret, _carriers, _dispatch, check_retention, _telemetry)
     return [finding for check in checks for finding in check(settings)]
 
 
@@ -159,6 +163,29 @@ def _dispatch(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.REFUSE, "SENDOUT_PERMIT_HORIZON", text)
     if dispatch.receipt_deadline < 3600:
         yield Finding(Level.WARN, "SENDOUT_RECEIPT_DEADLINE", "Many receipts arrive later than within an hour.")
+
+
+def check_retention(settings: Settings) -> Iterator[Finding]:
+    """Whether the periods of retention go together."""
+    keep = settings.retention
+    waiting = math.ceil(settings.dispatch.receipt_deadline / 86_400)  # once more: how late a receipt may still come
+    if 0 < keep.receipt_days < waiting:
+        text = f"Receipts may come for {waiting} days (SENDOUT_RECEIPT_DEADLINE). Keep what they need as long."
+        yield Finding(Level.REFUSE, "SENDOUT_RECEIPT_DAYS", text)
+    if not keep.message_days:
+        yield Finding(Level.WARN, "SENDOUT_MESSAGE_DAYS", "Messages are kept for ever.")
+        return
+    if keep.message_days < max(_REQUEST_ID_DAYS, waiting):
+        text = f"Keep them {max(_REQUEST_ID_DAYS, waiting)} days or more: for late receipts and repeated requests."
+        yield Finding(Level.REFUSE, "SENDOUT_MESSAGE_DAYS", text)
+    for name, days in (("EVENT", keep.event_days), ("RECEIPT", keep.receipt_days)):
+        if not 0 < days <= keep.message_days:
+            text = f"Longer than SENDOUT_MESSAGE_DAYS ({keep.message_days}): they are about messages, which go first."
+            yield Finding(Level.REFUSE, f"SENDOUT_{name}_DAYS", text)
+    for name, days in (("TEXT", keep.text_days), ("NUMBER", keep.number_days)):
+        if not 0 < days <= keep.message_days:
+            text = f"They go with their messages, after {keep.message_days} days."
+            yield Finding(Level.WARN, f"SENDOUT_{name}_DAYS", text)
 
 
 def _telemetry(settings: Settings) -> Iterator[Finding]:

@@ -196,6 +196,21 @@ class DispatchSettings(Section):
     )
 
 
+def _days(default: int, description: str) -> Any:
+    return Field(default=default, ge=0, le=36_500, description=f"{description} 0 = for ever.")
+
+
+class RetentionSettings(Section):
+    """How long what is kept. Counts are kept for ever. Days of messages begin when all of a notification are final."""
+
+    text_days: int = _days(365, "Days texts are kept after the end of a notification.")
+    number_days: int = _days(365, "Days phone numbers are kept; their keyed hashes stay, for opt-outs.")
+    message_days: int = _days(730, "Days messages and notifications are kept, and with them request ids.")
+    event_days: int = _days(90, "Days delivery events are kept for streams to resume, and for timelines.")
+    receipt_days: int = _days(30, "Days raw receipts and carriers' ids are kept: how late a receipt may come.")
+    audit_days: int = _days(730, "Days the audit trail is kept.")
+
+
 class TelemetrySettings(Section):
     """Traces and metrics."""
 

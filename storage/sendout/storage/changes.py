@@ -32,12 +32,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, OPEN, PROVES_SENT, ReasonCode, State
+from sendout.storage.event_log import MAX_RUN, Run, append_events
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
-from sendout.storage.tables import event, event_head, message, notification, progress, tally_delta, usage
+from sendout.storage.tables import message, notification, progress, tally_delta, usage
 from sendout.storage.tables.history import COUNTS
-
-MAX_RUN = 512
-"""Messages in one event row at the most, but for the accept event: bounds the search for one message's events."""
 
 QUARTER_HOUR_US = 900 * 1_000_000
 
@@ -346,20 +344,6 @@ async def _book_usage(
         await insert_rows(connection, usage, _USAGE_COLUMNS, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Neighbouring messages of one notification that changed alike: one event row."""
-
-    notification_id: uuid.UUID
-    first: int
-    last: int
-    from_state: int
-    state: int
-    reason: str
-    attempt: int
-    time: int
-
-
 def _runs(changed: Sequence[Changed], now_us: int) -> list[Run]:
     ordered = sorted(changed, key=lambda c: (c.notification_id.int, c.previous, c.state, c.reason, c.attempt, c.index))
     runs: list[Run] = []
@@ -378,37 +362,3 @@ def _runs(changed: Sequence[Changed], now_us: int) -> list[Run]:
                 continue
         runs.append(Run(change.notification_id, change.index, change.index, *alike))
     return runs
-
-
-_EVENT_COLUMNS: Columns = {
-    "position": BigInteger(),
-    "notification_id": Uuid(),
-    "first": Integer(),
-    "last": Integer(),
-    "from_state": SmallInteger(),
-    "state": SmallInteger(),
-    "reason": String(),
-    "attempt": SmallInteger(),
-    "time": BigInteger(),
-}
-
-
-async def append_events(connection: AsyncConnection, runs: Sequence[Run]) -> None:
-    """Give the runs the next positions. Must be the last write of the transaction: it holds the head row."""
-    if not runs:
-        return
-    head = await connection.execute(_ADVANCE_HEAD, {"count": len(runs)})
-    start = head.scalar_one() - len(runs) + 1
-    rows = [
-        (start + offset, r.notification_id, r.first, r.last, r.from_state, r.state, r.reason, r.attempt, r.time)
-        for offset, r in enumerate(runs)
-    ]
-    await insert_rows(connection, event, _EVENT_COLUMNS, rows)
-
-
-_ADVANCE_HEAD = (
-    update(event_head)
-    .where(event_head.c.id == 1)
-    .values(position=event_head.c.position + bindparam("count", type_=BigInteger))
-    .returning(event_head.c.position)
-)

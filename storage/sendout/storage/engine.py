@@ -5,9 +5,10 @@ Source of the settings: reliability.md section 6 and I5 rule 3.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -24,6 +25,13 @@ _POSTGRES_SETTINGS = {
     "idle_in_transaction_session_timeout": "1s",
     "application_name": "sendout",
 }
+
+_wrote_events: WeakSet[AsyncConnection] = WeakSet()
+
+
+def note_events(connection: AsyncConnection) -> None:
+    """Mark the transaction as one that wrote events: their readers are told once it is committed."""
+    _wrote_events.add(connection)
 
 
 class Database:
@@ -43,6 +51,8 @@ class Database:
             options |= {"connect_args": {"server_settings": _POSTGRES_SETTINGS, "timeout": 5}, "pool_pre_ping": False}
         else:
             options |= {"connect_args": {"timeout": 10}, "pool_size": min(pool_size, 4)}
+        self.on_events: Callable[[], None] | None = None
+        """Called after each commit that wrote events; it must neither block nor raise."""
         self.engine: AsyncEngine = create_async_engine(url, **options)
         if not self.is_postgres:
             _prepare_sqlite(self.engine)
@@ -69,6 +79,8 @@ class Database:
                 await connection.rollback()
                 raise
             await connection.commit()
+        if connection in _wrote_events and self.on_events is not None:
+            self.on_events()
 
     async def check_durable(self) -> None:
         """Raise where the server may lose what it confirmed (`fsync`, `synchronous_commit`, `full_page_writes`)."""

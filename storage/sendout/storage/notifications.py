@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
-from sendout.storage.changes import QUARTER_HOUR_US, Run, add_tally, append_events
+from sendout.storage.changes import QUARTER_HOUR_US, add_tally
+from sendout.storage.event_log import Run, append_events
 from sendout.storage.tables import consent, notification, progress, request
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Integer, Select, Uuid, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
-from sendout.storage.changes import MAX_RUN
+from sendout.storage.event_log import MAX_RUN
 from sendout.storage.rows import Columns, rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, contact_point, event, is_open, message, notification, progress
 
@@ -182,16 +182,16 @@ async def list_notifications(
         statement = statement.where(notification.c.contact_point_id == contact_point_id)
     # The ids begin with the milliseconds of the creation, so they find the rows and the exact time cuts the edges.
     if start_us is not None:
-        statement = statement.where(notification.c.id >= _first_id(start_us), notification.c.create_time >= start_us)
+        statement = statement.where(notification.c.id >= first_id(start_us), notification.c.create_time >= start_us)
     if end_us is not None:
-        last = _first_id(end_us + 1000)
+        last = first_id(end_us + 1000)
         statement = statement.where(notification.c.id < last, notification.c.create_time < end_us)
     if before is not None:
         statement = statement.where(notification.c.id < before)
     return [_notification(row) for row in await connection.execute(statement)]
 
 
-def _first_id(time_us: int) -> uuid.UUID:
+def first_id(time_us: int) -> uuid.UUID:
     """No UUIDv7 of this millisecond or a later one is smaller."""
     return uuid.UUID(int=min(max(time_us // 1000, 0), (1 << 48) - 1) << 80)
 

@@ -23,7 +23,7 @@ METHODS: list[MethodDescriptor] = [method for service in SERVICES for method in 
 # Here only some calls need the permission, which the command knows.
 DECIDED_BY_COMMAND = {
     *("SetUserPassword", "CreateSnippet", "UpdateSnippet", "DeleteSnippet"),
-    *("GetNotification", "WatchNotification", "ListMessages"),
+    *("GetNotification", "WatchNotification", "ListMessages", "StreamDeliveryEvents"),
 }
 
 

@@ -83,9 +83,9 @@ class History:
         place = self._page_tokens.read(query, token)
         # A page after the first keeps the end of the first, so all pages show the same interval.
         given_end = place[1] if place else self._clock.now_us() + 1 if end_us is None else end_us  # now is included
-        start, end = _checked_interval(start_us, given_end)
+        start, end = checked_interval(start_us, given_end)
         async with self._database.read() as connection:
-            await _require_contact_point(connection, contact_point_id)
+            await require_contact_point(connection, contact_point_id)
             listed = await topics.list_topics(connection, disabled=disabled)
             counts = await tallies.read(connection, start, end, contact_point_id or None)
         rows = [(topic, counts.get(topic.id, Counts())) for topic in listed]
@@ -143,18 +143,25 @@ def _split(spans: Sequence[Span], wanted: int) -> tuple[list[Span], tuple[uuid.U
     return page, (last.notification_id, last.last)
 
 
-def _checked_interval(start_us: int | None, end_us: int) -> tuple[int, int]:
+def checked_interval(start_us: int | None, end_us: int) -> tuple[int, int]:
+    """The interval rounded outward to quarter hours; FIELD_INVALID where it does not end after its start."""
+    return rounded_outward(*exact_interval(start_us, end_us))
+
+
+def exact_interval(start_us: int | None, end_us: int) -> tuple[int, int]:
+    """The interval as it is, from the first notification where no start is given; FIELD_INVALID as above."""
     start = min(0, end_us - 1) if start_us is None else start_us
     if start >= end_us:
         raise field_invalid("end_time", _seconds(end_us), f"It must be later than the start, {_seconds(start)}.")
-    return rounded_outward(start, end_us)
+    return start, end_us
 
 
 def _seconds(time_us: int) -> str:
     return f"{time_us // 1_000_000} s after 1970"
 
 
-async def _require_contact_point(connection: AsyncConnection, contact_point_id: str) -> None:
+async def require_contact_point(connection: AsyncConnection, contact_point_id: str) -> None:
+    """CONTACT_POINT_NOT_FOUND where one is named that does not exist."""
     if contact_point_id and await contact_points.get(connection, contact_point_id) is None:
         raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
 

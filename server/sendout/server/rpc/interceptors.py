@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 from sendout.domain.errors import Reason, SendoutError
-from sendout.domain.permissions import Caller
+from sendout.domain.permissions import Caller, Permission
 from sendout.server.rpc import errors
 from sendout.server.rpc.context import set_caller
 from sendout.server.rpc.policy import POLICY, Rule
@@ -93,6 +93,7 @@ class _Gate:
         self._interceptor = interceptor
         self._details = details
         self._rule = rule
+        self._permissions: frozenset[Permission] = frozenset()
 
     async def enter(self, context: _Context) -> None:
         """Refuse, or make the caller known to the handler."""
@@ -103,10 +104,15 @@ class _Gate:
                 f"The deadline leaves less than {SHORTEST_DEADLINE_S * 1000:.0f} ms, so nothing was begun. "
                 "Call again with a longer one.",
             )
-        set_caller(await self._admit())
+        caller = await self._interceptor.admit(self._details, self._rule)
+        self._permissions = caller.permissions
+        set_caller(caller)
 
-    async def _admit(self) -> Caller:
-        return await self._interceptor.admit(self._details, self._rule)
+    async def _readmit(self) -> None:
+        """Look again at the caller of a stream: it may have been opened on a permission that is gone by now."""
+        caller = await self._interceptor.admit(self._details, self._rule)
+        for permission in sorted(self._permissions):
+            caller.require(permission)
 
     async def refuse(self, context: _Context, error: Exception) -> None:
         """End the RPC with its status, unless the handler ended it already."""
@@ -148,7 +154,7 @@ class _Gate:
         async def run(request: Any, context: _Context) -> Any:
             try:
                 await self.enter(context)
-                async with Recheck(self._admit, self._interceptor.recheck_s) as recheck:
+                async with Recheck(self._readmit, self._interceptor.recheck_s) as recheck:
                     return await recheck.run(behaviour(request, context))
             except Exception as error:
                 await self.refuse(context, error)
@@ -162,7 +168,7 @@ class _Gate:
             try:
                 await self.enter(context)
                 async with (
-                    Recheck(self._admit, self._interceptor.recheck_s) as recheck,
+                    Recheck(self._readmit, self._interceptor.recheck_s) as recheck,
                     aclosing(behaviour(request, context)) as responses,
                 ):
                     while (response := await recheck.run(anext(responses, _END))) is not _END:

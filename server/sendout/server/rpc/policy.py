@@ -74,7 +74,7 @@ _SERVICES: dict[str, dict[str, Rule]] = {
         "GetTopicSeries": _HISTORY,
         "ListRecentMessages": _HISTORY,
         "GetMessage": _HISTORY,
-        "StreamDeliveryEvents": _HISTORY,
+        "StreamDeliveryEvents": _ANYONE,  # without VIEW_HISTORY: own sends only
         "ExportMessages": _HISTORY,
     },
     "ContactPointService": {

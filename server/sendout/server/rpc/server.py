@@ -13,17 +13,22 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from sendout.domain.clock import Clock
+from sendout.domain.cursors import ResumeTokens
 from sendout.domain.paging import PageTokens
 from sendout.server.carriers.base import Intake
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.cancel_notification import CancelNotification
 from sendout.server.commands.contact_points import ContactPoints
+from sendout.server.commands.event_feed import EventFeed
+from sendout.server.commands.export_messages import ExportMessages
 from sendout.server.commands.history import History
 from sendout.server.commands.read_notifications import ReadNotifications
 from sendout.server.commands.roles import Roles
 from sendout.server.commands.send_notification import SendNotification
 from sendout.server.commands.simulator import Handsets
+from sendout.server.commands.stream_events import StreamEvents
+from sendout.server.commands.topic_series import GetTopicSeries
 from sendout.server.commands.topics import Topics
 from sendout.server.config import Settings
 from sendout.server.config_check import is_loopback
@@ -43,6 +48,7 @@ from sendout.server.telemetry import Telemetry, TracingInterceptor
 from sendout.storage import workers
 from sendout.storage.engine import Database
 from sendout.storage.ring import RedisError, Rings
+from sendout.storage.wakeups import Wakeups
 from sendout.v1 import (
     api_key_service_pb2,
     audit_service_pb2,
@@ -89,6 +95,7 @@ class Parts:
     telemetry: Telemetry
     database: Database
     rings: Rings
+    wakeups: Wakeups
     carriers: frozenset[str]
     simulators: frozenset[str]
     intake: Intake
@@ -100,6 +107,13 @@ class RpcServer:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._authenticate = Authenticate(parts.database, parts.clock)
+        self._events = StreamEvents(
+            parts.database,
+            parts.clock,
+            ResumeTokens(parts.settings.secrets.derive("resume-tokens")),
+            EventFeed(parts.database, parts.wakeups),
+            lag=parts.telemetry.stream_lag.record,
+        )
         self._server = grpc.aio.server(
             interceptors=[TracingInterceptor(parts.telemetry), GateInterceptor(self._authenticate)],
             options=_OPTIONS,
@@ -133,10 +147,14 @@ class RpcServer:
             ReadNotifications(database, clock, tokens),
             parts.telemetry.accepted,
         )
+        history = HistoryServicer(
+            History(database, clock, tokens), GetTopicSeries(database), ExportMessages(database, clock)
+        )
+        history.events = self._events
         found: list[tuple[Any, object | None]] = [
             (notification_service_pb2, notifications),
             (topic_service_pb2, TopicServicer(Topics(database, clock, tokens))),
-            (history_service_pb2, HistoryServicer(History(database, clock, tokens))),
+            (history_service_pb2, history),
             (contact_point_service_pb2, ContactPointServicer(points, pages)),
             (role_service_pb2, RoleServicer(Roles(database, clock, forget), pages)),
             (api_key_service_pb2, ApiKeyServicer(ApiKeys(database, clock, forget), pages)),
@@ -162,6 +180,7 @@ class RpcServer:
 
     async def start(self) -> None:
         """Take calls."""
+        self._parts.wakeups.start()
         await self._server.start()
 
     async def stop(self) -> None:
@@ -169,6 +188,7 @@ class RpcServer:
         self._health.draining()
         if not is_loopback(self._parts.settings.server.listen):
             await asyncio.sleep(_BALANCER_S)
+        await self._events.drain()
         await self._server.stop(_GRACE_S)
         await self._authenticate.close()
 

@@ -40,6 +40,7 @@ class Instruments:
         self.unmapped = self._counter(names.UNMAPPED)
         self.unconfirmed = self._counter(names.UNCONFIRMED)
         self.stream_lag = self._histogram(names.STREAM_LAG, names.SLOW_EDGES)
+        self.tally_differences = self._counter(names.TALLY_DIFFERENCES)
         self.rpc_duration = self._histogram(names.RPC_DURATION, names.FAST_EDGES)
         self.rpc_active: UpDownCounter = meter.create_up_down_counter(
             names.RPC_ACTIVE.name, names.RPC_ACTIVE.unit, names.RPC_ACTIVE.description

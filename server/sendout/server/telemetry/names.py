@@ -67,6 +67,7 @@ OUTCOMES = Metric("sendout.carrier.outcomes", "{message}", "Answers of carriers,
 UNMAPPED = Metric("sendout.carrier.unmapped", "{code}", "Codes of carriers that no table knows.")
 UNCONFIRMED = Metric("sendout.messages.unconfirmed", "{message}", "Messages whose outcome is not on record.")
 STREAM_LAG = Metric("sendout.events.lag", "s", "Age of an event when it is handed to a subscriber.")
+TALLY_DIFFERENCES = Metric("sendout.tallies.differences", "{message}", "Counts by which tallies and messages differ.")
 RPC_DURATION = Metric("rpc.server.duration", "s", "Time from the start of an RPC to its end.")
 RPC_ACTIVE = Metric("rpc.server.active", "{call}", "RPCs running now.")
 SQL_DURATION = Metric("db.client.operation.duration", "s", "Time of one SQL statement.")

@@ -60,6 +60,7 @@ receipt = Table(
     Column("parked", Boolean, nullable=False),  # no such reference on record yet
     Column("raw", Text, nullable=False),  # JSON, as the carrier gave it; never the text of a message
 )
+Index("ix_receipt_receive_time", receipt.c.receive_time)
 Index(
     "ix_receipt_parked",
     receipt.c.receive_time,

@@ -36,6 +36,15 @@ tally = Table(
     *_counts(),
 )
 
+# What retention deleted, so that the auditor can still compare rows with tallies. No count that people see reads it.
+archived = Table(
+    "archived",
+    metadata,
+    Column("day", Micros, primary_key=True),  # start of the UTC day in which the notification was created
+    Column("topic_id", String(63), primary_key=True),
+    *_counts(),
+)
+
 usage = Table(
     "usage",
     metadata,
@@ -70,5 +79,6 @@ event_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
     Column("epoch", String(32), nullable=False),  # changes when positions can no longer be trusted (restore)
+    Column("floor", BigInteger, nullable=False, server_default=text("0")),  # events up to here are no longer kept
     postgresql_with={"fillfactor": 10},
 )

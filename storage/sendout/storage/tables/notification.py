@@ -42,9 +42,11 @@ notification = Table(
     Column("labels", JSON, nullable=False),
     Column("trace_id", String(32), nullable=False),
     Column("span_id", String(16), nullable=False),
+    Column("purged", SmallInteger, nullable=False, server_default=text("0")),  # bits of storage.retention.Kind
 )
 Index("ix_notification_topic", notification.c.topic_id, notification.c.id)
 Index("ix_notification_contact_point", notification.c.contact_point_id, notification.c.id)
+Index("ix_notification_purged", notification.c.purged, notification.c.id)  # finds what retention has left to do
 
 # No index on a column that changes per message, and free room on every page: PostgreSQL then keeps state changes
 # heap-only (measured three times faster). What is still open is found through `progress`.
@@ -120,3 +122,4 @@ request = Table(
     Column("skipped", JSON, nullable=False),
     Column("create_time", Micros, nullable=False),
 )
+Index("ix_request_notification_id", request.c.notification_id)
