@@ -33,6 +33,7 @@ from sendout.client._profile import profile_path
 from sendout.client._recipients import Recipients
 from sendout.client._retry import RetryPolicy
 from sendout.client._sync import Driver, Pager
+from sendout.client.cursors import CursorFile
 
 
 class Client(Methods, Driver):
@@ -49,6 +50,7 @@ __all__ = [
     "AsyncClient",
     "AsyncPager",
     "Client",
+    "CursorFile",
     "DeadlineExceeded",
     "FailedPrecondition",
     "Internal",

@@ -73,7 +73,12 @@ def get_message(message_id: str) -> Call[pb.GetMessageResponse]:
 
 
 def _events_call(
-    resume_token: str, contact_points: Sequence[str], topics: Sequence[str], notification_id: str, crm_system: str
+    resume_token: str,
+    contact_points: Sequence[str],
+    topics: Sequence[str],
+    notification_id: str,
+    crm_system: str,
+    own_only: bool,
 ) -> Call[pb.StreamDeliveryEventsResponse]:
     request = pb.StreamDeliveryEventsRequest(
         resume_token=resume_token,
@@ -81,6 +86,7 @@ def _events_call(
         topic_ids=topics,
         notification_id=notification_id,
         crm_system=crm_system,
+        own_only=own_only,
     )
     return Call(_SERVICE + "StreamDeliveryEvents", request, pb.StreamDeliveryEventsResponse)
 
@@ -97,12 +103,13 @@ def events(
     topics: Sequence[str] = (),
     notification_id: str = "",
     crm_system: str = "",
+    own_only: bool = False,
 ) -> Stream[pb.StreamDeliveryEventsResponse, event_pb2.DeliveryEvent]:
     """Delivery events without end: from now, from `EARLIEST`, or from right after the event whose token is given.
 
     Keep `event.resume_token` together with what you did about the event, and each is dealt with exactly once.
     """
-    call = _events_call(resume_token, contact_points, topics, notification_id, crm_system)
+    call = _events_call(resume_token, contact_points, topics, notification_id, crm_system, own_only)
     return Stream(call, lambda answer: answer.events, go_on=_after)
 
 
@@ -114,9 +121,10 @@ def event_batches(
     topics: Sequence[str] = (),
     notification_id: str = "",
     crm_system: str = "",
+    own_only: bool = False,
 ) -> Stream[pb.StreamDeliveryEventsResponse, pb.StreamDeliveryEventsResponse]:
     """As `events`, in batches as they come; one without events is a heartbeat with a newer token."""
-    call = _events_call(resume_token, contact_points, topics, notification_id, crm_system)
+    call = _events_call(resume_token, contact_points, topics, notification_id, crm_system, own_only)
     return Stream(call, lambda answer: (answer,), go_on=_after)
 
 

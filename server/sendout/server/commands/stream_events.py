@@ -73,6 +73,7 @@ class EventQuery:
     topic_ids: Collection[str] = ()
     notification_id: str = ""
     crm_system: str = ""
+    own_only: bool = False
 
 
 Write = Callable[[Batch], Awaitable[None]]
@@ -208,7 +209,7 @@ class StreamEvents:
             frozenset(query.topic_ids),
             identifier,
             query.crm_system,
-            "" if Permission.VIEW_HISTORY in caller.permissions else caller.principal_id,
+            "" if Permission.VIEW_HISTORY in caller.permissions and not query.own_only else caller.principal_id,
         )
 
     def _start(self, token: str, head: Head, wanted: _Filter) -> Place:

@@ -35,6 +35,7 @@ def _query(request: StreamDeliveryEventsRequest) -> EventQuery:
         topic_ids=list(request.topic_ids),
         notification_id=request.notification_id,
         crm_system=request.crm_system,
+        own_only=request.own_only,
     )
 
 
