@@ -13,7 +13,8 @@ import typer
 from sendout.cli import output
 from sendout.cli.arguments import Output, TopicFilter, examples, past
 from sendout.cli.output import Format
-from sendout.client import EARLIEST, Client, NotFound, Unimplemented
+from sendout.client import EARLIEST, Client, NotFound
+from sendout.client.cells import safe_cell
 from sendout.v1.event_pb2 import DeliveryEvent, DeliveryEventType
 from sendout.v1.history_service_pb2 import ExportedMessage, ListTopicTalliesResponse
 from sendout.v1.message_pb2 import DeliveryIndicator, MessageDetail, MessageState
@@ -128,23 +129,17 @@ def export(
     """
     with Client() as client:
         rows = client.export(start=_moment(since), end=_moment(until), topic=topic, contact_point=contact_point)
-        try:
-            if form is Format.JSON:
-                for row in rows:
-                    output.json_line(row)
-                return
-            writer = None
-            for row in rows:
-                writer = writer or _csv()
-                writer.writerow(_fields(row))
-            if writer is None:
-                _csv()
-        except Unimplemented as error:
-            raise _later("export", error) from None
-
-
-def _later(what: str, error: Unimplemented) -> Unimplemented:
-    return Unimplemented(f"This server does not offer {what} yet; a later version will.", reason=error.reason)
+        counted = output.counted(rows, "messages exported")
+        if form is Format.JSON:
+            for row in counted:
+                output.json_line(row)
+            return
+        writer = None
+        for row in counted:
+            writer = writer or _csv()
+            writer.writerow({name: safe_cell(str(cell)) for name, cell in _fields(row).items()})
+        if writer is None:
+            _csv()
 
 
 def _csv() -> csv.DictWriter[str]:
@@ -170,16 +165,11 @@ def _fields(row: ExportedMessage) -> dict[str, object]:
         "accept_time": message.accept_time.ToJsonString() if message.HasField("accept_time") else "",
         "sent_time": message.sent_time.ToJsonString() if message.HasField("sent_time") else "",
         "final_time": message.final_time.ToJsonString() if message.HasField("final_time") else "",
-        "carrier_message_id": _harmless(message.carrier_message_id),
-        "crm_system": _harmless(message.crm_record.system),
-        "crm_object": _harmless(message.crm_record.object),
-        "crm_record_id": _harmless(message.crm_record.record_id),
+        "carrier_message_id": message.carrier_message_id,
+        "crm_system": message.crm_record.system,
+        "crm_object": message.crm_record.object,
+        "crm_record_id": message.crm_record.record_id,
     }
-
-
-def _harmless(text: str) -> str:
-    """What others wrote must not run as a formula where the file is opened as a sheet."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def message(
@@ -248,8 +238,6 @@ def events(
                 token = batch.resume_token
                 if not (follow or batch.events):  # a heartbeat: there is nothing more for now
                     break
-        except Unimplemented as error:
-            raise _later("the stream of delivery events", error) from None
         finally:
             if token not in ("", EARLIEST, start):
                 output.note(f"Go on with: sendout events --from {token}")

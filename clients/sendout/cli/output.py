@@ -7,19 +7,23 @@ lose their control characters first: they must not be able to steer a terminal.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from enum import StrEnum
+from typing import TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from sendout.client import DeadlineExceeded, SendoutError, Unavailable
+
+Item = TypeVar("Item")
 
 _PROSE = 20  # least width of a last column
 _OPTIONS = {"contact_point_id": "--contact-point", "topic_id": "--topic", "text": "--text"}
@@ -50,6 +54,19 @@ def line(text: str = "") -> None:
 def note(text: str) -> None:
     """One line for the person, not for the pipe: it goes to stderr."""
     print("\n".join(clean(part) for part in text.split("\n")), file=sys.stderr, flush=True)
+
+
+def counted(items: Iterable[Item], what: str) -> Iterator[Item]:
+    """The items, with their count so far on stderr where it is a terminal and stdout goes elsewhere."""
+    if not sys.stderr.isatty() or on_terminal():
+        yield from items
+        return
+    columns = (SpinnerColumn(), TextColumn(f"{{task.completed:,}} {what}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=None)
+        for item in items:
+            yield item
+            progress.advance(task)
 
 
 def json(message: Message) -> None:

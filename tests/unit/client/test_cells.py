@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendout.client._csv import safe_cell
+from sendout.client.cells import safe_cell
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+14155550100", "-3", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(1)"])
