@@ -22,7 +22,8 @@ run: $(READY_TO_RUN) ## Start everything on this machine with embedded stores; C
 
 # One process on purpose: the tests of rates and faults measure time, and must not share two cores with others.
 test: $(READY_TO_TEST) ## Run every test, on SQLite and on a real PostgreSQL, with a real Valkey.
-	@exec $(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --ignore tests/faults $(PYTEST)
+	$(BIN)/python -m pytest tests/faults
 
 check: $(READY_TO_TEST) ## Format, lint, types, import rules, stub drift, contract rules; changes nothing.
 	$(BIN)/ruff format --check --quiet .

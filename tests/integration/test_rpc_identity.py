@@ -1,4 +1,7 @@
-"""The services behind their interceptors: a real grpc.aio server, called over a socket."""
+"""The services behind their interceptors: a real grpc.aio server, called over a socket.
+
+Longer than 400 lines because all of it needs the one server that is built here.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from sendout.server.seed import CONTACT_POINT, Seeded, profile_path, seed, write
 from sendout.storage.engine import Database
 from sendout.storage.migrate import migrate
 from sendout.storage.ring import RedisError, connect
-from sendout.storage.valkey import server_command
+from sendout.storage.valkey import server_command, socket_path
 
 _START_S = 30.0
 _STOP_S = 45.0
@@ -69,7 +69,7 @@ async def up(settings: Settings) -> None:
     secret = create_secret_file(folder, SystemClock())
     async with _only_one(folder), contextlib.AsyncExitStack() as running:
         stop = StopRequest()
-        valkey = await _start(running, "valkey", server_command(folder, folder / "valkey.sock", append_only=True))
+        valkey = await _start(running, "valkey", server_command(folder, socket_path(folder), append_only=True))
         await _answers(settings, valkey)
         seeded = await _prepare(settings)
         environment = _environment(settings, secret)
@@ -117,7 +117,7 @@ def _environment(settings: Settings, secret: Path) -> dict[str, str]:
     decided = {
         "SENDOUT_DATA_DIR": str(settings.storage.data_dir),
         "SENDOUT_DATABASE_URL": str(settings.storage.database_url),
-        "SENDOUT_REDIS_URL": f"unix://{settings.storage.data_dir}/valkey.sock",
+        "SENDOUT_REDIS_URL": f"unix://{socket_path(settings.storage.data_dir)}",
         "SENDOUT_LISTEN": settings.server.listen,
         "SENDOUT_REFLECTION": "true",
         "SENDOUT_LOG_FORMAT": settings.log.log_format,
@@ -131,7 +131,7 @@ def _environment(settings: Settings, secret: Path) -> dict[str, str]:
 
 
 async def _answers(settings: Settings, valkey: Child) -> None:
-    client = connect(f"unix://{settings.storage.data_dir}/valkey.sock")
+    client = connect(f"unix://{socket_path(settings.storage.data_dir)}")
     async with asyncio.timeout(_START_S):
         while valkey.process.returncode is None:
             try:
