@@ -1,4 +1,7 @@
-"""The simulator on both databases: its record of submits, its receipts through a kill, and its phones."""
+"""The simulator on both databases: its record of submits, its receipts through a kill, and its phones.
+
+Longer than 400 lines because all of it plays with one rig of phones, clocks and intakes.
+"""
 
 from __future__ import annotations
 
