@@ -89,6 +89,16 @@ class NewMessage:
     crm_record: dict[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """A notification of which nothing more will be claimed, as it was at that moment."""
+
+    principal_id: str
+    contact_point_id: str
+    message_count: int
+    done: bool
+
+
 _MESSAGE_COLUMNS = (
     "notification_id",
     "index",
@@ -201,3 +211,21 @@ async def load(connection: AsyncConnection, notification_id: uuid.UUID) -> dict[
     """The whole row of a notification that exists."""
     rows = await connection.execute(select(notification).where(notification.c.id == notification_id))
     return dict(rows.mappings().one())
+
+
+async def forbid_claims(connection: AsyncConnection, notification_id: uuid.UUID) -> Forbidden | None:
+    """Mark a notification as canceled, so that no claim that begins later takes any of it.
+
+    None where there is no such notification. Whoever finds that the caller may not do this rolls back.
+    """
+    marked = (
+        update(notification)
+        .where(notification.c.id == notification_id)
+        .values(canceled=True)
+        .returning(notification.c.principal_id, notification.c.contact_point_id, notification.c.message_count)
+    )
+    row = (await connection.execute(marked)).first()
+    if row is None:
+        return None
+    done = await connection.execute(select(progress.c.done).where(progress.c.notification_id == notification_id))
+    return Forbidden(*row, done.scalar_one())

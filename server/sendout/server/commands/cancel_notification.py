@@ -5,19 +5,16 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
-
 from sendout.domain.clock import Clock
 from sendout.domain.errors import Reason, SendoutError, not_found
 from sendout.domain.ids import parse_uuid
 from sendout.domain.permissions import Caller, Grant, Permission
 from sendout.domain.states import ReasonCode, State
 from sendout.server.commands.read_notifications import Followed
-from sendout.storage import audit, contact_points, reading
+from sendout.storage import audit, contact_points, notifications, reading
 from sendout.storage.changes import FactsCache
 from sendout.storage.engine import Database
 from sendout.storage.open_work import change_all
-from sendout.storage.tables import notification, progress
 
 _WAITING = frozenset({State.HELD, State.QUEUED})
 
@@ -60,7 +57,7 @@ class CancelNotification:
     async def _mark(self, caller: Caller, identifier: uuid.UUID) -> int:
         """Forbid every later claim; answers the number of messages."""
         async with self._database.write() as connection:
-            row = (await connection.execute(_FIND, {"id": identifier})).first()
+            row = await notifications.forbid_claims(connection, identifier)
             if row is None:
                 raise not_found(Reason.NOTIFICATION_NOT_FOUND, "notification", str(identifier))
             if not await self._permitted(connection, caller, row):
@@ -72,7 +69,6 @@ class CancelNotification:
                 raise SendoutError(
                     Reason.ALREADY_FINISHED, "Every message of this notification is final; nothing is left to cancel."
                 )
-            await connection.execute(update(notification).where(notification.c.id == identifier).values(canceled=True))
             await audit.record(
                 connection,
                 caller.principal_id,
@@ -88,10 +84,3 @@ class CancelNotification:
         if caller.principal_id == row.principal_id or Permission.ADMINISTER in caller.permissions:
             return True
         return await contact_points.may(connection, row.contact_point_id, Grant.SEND_NOTIFICATIONS, caller.principal_id)
-
-
-_FIND = (
-    select(notification.c.principal_id, notification.c.contact_point_id, notification.c.message_count, progress.c.done)
-    .join(progress, progress.c.notification_id == notification.c.id)
-    .where(notification.c.id == bindparam("id"))
-)
