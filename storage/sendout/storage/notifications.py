@@ -228,4 +228,4 @@ async def forbid_claims(connection: AsyncConnection, notification_id: uuid.UUID)
     if row is None:
         return None
     done = await connection.execute(select(progress.c.done).where(progress.c.notification_id == notification_id))
-    return Forbidden(*row, done.scalar_one())
+    return Forbidden(row.principal_id, row.contact_point_id, row.message_count, done.scalar_one())
