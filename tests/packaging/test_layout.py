@@ -62,7 +62,11 @@ def test_help_names_every_target() -> None:
 def test_make_run_starts_everything() -> None:
     """`make run` ends in `sendout up`, and nothing it does before needs more than the hashed lock and this tree."""
     dry = subprocess.run(
-        ["make", "--dry-run", "--always-make", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "--always-make", "run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     commands = dry.stdout.splitlines()
     assert commands[-1].strip() == "exec .venv/bin/sendout up"

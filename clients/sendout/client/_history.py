@@ -97,7 +97,7 @@ def _after(request: pb.StreamDeliveryEventsRequest, answer: pb.StreamDeliveryEve
 
 @stream
 def events(
-    resume_token: str = "",
+    resume: str = "",
     *,
     contact_points: Sequence[str] = (),
     topics: Sequence[str] = (),
@@ -109,13 +109,13 @@ def events(
 
     Keep `event.resume_token` together with what you did about the event, and each is dealt with exactly once.
     """
-    call = _events_call(resume_token, contact_points, topics, notification_id, crm_system, own_only)
+    call = _events_call(resume, contact_points, topics, notification_id, crm_system, own_only)
     return Stream(call, lambda answer: answer.events, go_on=_after)
 
 
 @stream
 def event_batches(
-    resume_token: str = "",
+    resume: str = "",
     *,
     contact_points: Sequence[str] = (),
     topics: Sequence[str] = (),
@@ -124,7 +124,7 @@ def event_batches(
     own_only: bool = False,
 ) -> Stream[pb.StreamDeliveryEventsResponse, pb.StreamDeliveryEventsResponse]:
     """As `events`, in batches as they come; one without events is a heartbeat with a newer token."""
-    call = _events_call(resume_token, contact_points, topics, notification_id, crm_system, own_only)
+    call = _events_call(resume, contact_points, topics, notification_id, crm_system, own_only)
     return Stream(call, lambda answer: (answer,), go_on=_after)
 
 
