@@ -20,7 +20,7 @@ help: ## List the targets.
 run: $(READY_TO_RUN) ## Start everything on this machine with embedded stores; Ctrl-C stops it.
 	@exec $(BIN)/sendout up
 
-# One process on purpose: the tests of rates and faults measure time, and must not share two cores with others.
+# Everything that may run side by side does; the faults measure time and run alone. PYTEST goes to the first run only.
 test: $(READY_TO_TEST) ## Run every test, on SQLite and on a real PostgreSQL, with a real Valkey.
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --ignore tests/faults $(PYTEST)
 	$(BIN)/python -m pytest tests/faults
