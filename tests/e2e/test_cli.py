@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -116,3 +118,15 @@ def test_the_client_needs_one_line(running: Running) -> None:
         with pytest.raises(InvalidArgument) as caught:
             client.send([*(f"+1415556{index:04}" for index in range(10_000)), "abc"], "Hello")
         assert caught.value.reason == "RECIPIENT_INVALID"
+
+
+def test_events_and_export_tell_what_became_of_a_send(running: Running) -> None:
+    """I5, S43: events without --follow end after every state change; no cell of the export starts a formula."""
+    topic = answer(running, "topics", "create", "Told")["topic"]["topicId"]
+    answer(running, "send", "--to", "+14155550101", "--text", "Told", "--topic", topic, "--wait")
+    told = sendout(running, "events", "--from", "earliest", "--topic", topic, "--output", "json")
+    assert told.returncode == 0, told.stderr
+    states = [json.loads(line)["newState"].removeprefix("MESSAGE_STATE_") for line in told.stdout.splitlines()]
+    assert states == ["QUEUED", "SENDING", "SENT", "DELIVERED"]
+    (row,) = csv.DictReader(io.StringIO(sendout(running, "history", "export", "--topic", topic).stdout))
+    assert (row["phone_number"], row["state"], row["delivered"]) == ("'+14155550101", "delivered", "yes")

@@ -219,8 +219,8 @@ def events(
 ) -> None:
     """Print delivery events in order.
 
-    Every state change, reply and opt-out; with --output json one event a line. Without --follow it ends once it has
-    caught up; stderr says with which token to go on.
+    Every state change; with --output json one event a line. Without --follow it ends once it has caught up, which takes
+    a few seconds to be sure of; stderr says with which token to go on.
     """
     token = {"earliest": EARLIEST, "now": ""}.get(start.lower(), start)
     with Client() as client:
@@ -232,11 +232,12 @@ def events(
             crm_system=crm_system,
         )
         try:
-            for batch in batches:
+            for number, batch in enumerate(batches):
                 for event in batch.events:
                     output.json_line(event) if form is Format.JSON else output.line(_in_words(event))
                 token = batch.resume_token
-                if not (follow or batch.events):  # a heartbeat: there is nothing more for now
+                # The first answer only says where the stream begins; a later one without events is a heartbeat.
+                if number and not (follow or batch.events):
                     break
         finally:
             if token not in ("", EARLIEST, start):

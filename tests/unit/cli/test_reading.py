@@ -141,8 +141,11 @@ def batch(token: str, *ids: str) -> history_pb.StreamDeliveryEventsResponse:
 
 
 def test_events_end_when_they_have_caught_up(server: FakeServer, run: Run) -> None:
-    """Events come one a line as JSON; without --follow the first heartbeat ends them, and stderr has the token."""
-    server.on("StreamDeliveryEvents", Streamed([batch("t1", "a", "b"), batch("t2", "c"), batch("t3"), hangs]))
+    """Events come one a line as JSON; without --follow the first heartbeat after the
+    opening answer ends them, and stderr has the token."""
+    server.on(
+        "StreamDeliveryEvents", Streamed([batch("t0"), batch("t1", "a", "b"), batch("t2", "c"), batch("t3"), hangs])
+    )
     done = run("events", "--from", "earliest", "--topic", "outages", "--output", "json")
     assert done.exit_code == 0, done.output
     assert [json.loads(line)["eventId"] for line in done.stdout.splitlines()] == ["a", "b", "c"]
