@@ -46,8 +46,7 @@ lock: $(UV) ## Refresh locks/*.lock from locks/*.in (the only target that choose
 	@! grep -n '://' locks/*.lock
 
 bench: $(READY_TO_TEST) ## Measure throughput; the numbers hold for this machine only.
-	@ls bench/*.py >/dev/null 2>&1 || { echo "There is no benchmark yet."; exit 1; }
-	@for file in bench/*.py; do echo "$$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out bench/common.py,$(wildcard bench/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
 clean: ## Remove what the targets made: .venv, build files, caches. The data of `make run` stays.
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
