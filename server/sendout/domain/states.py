@@ -126,8 +126,3 @@ REASON_TEXT: dict[ReasonCode, str] = {
     ReasonCode.CANCELED_BY_CALLER: "A caller canceled it.",
     ReasonCode.NO_RECEIPT: "The carrier sent no receipt before the deadline.",
 }
-
-
-def may_follow(current: State, following: State) -> bool:
-    """Whether `following` is an allowed next state of `current`."""
-    return following in TRANSITIONS.get(current, frozenset())

@@ -7,7 +7,7 @@ asked for, and looks again at everything that may have changed since the notific
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -53,6 +53,18 @@ class Range:
     first: int
     last: int
     segments: int
+
+
+def joined(messages: Iterable[tuple[uuid.UUID, int, int]]) -> list[Range]:
+    """Ranges that cover messages given as (notification, index, segments): neighbours of equal segments join."""
+    ranges: list[Range] = []
+    for identifier, index, segments in sorted(messages, key=lambda m: (m[0].int, m[1])):
+        last = ranges[-1] if ranges else None
+        if last and (last.notification_id, last.last + 1, last.segments) == (identifier, index, segments):
+            ranges[-1] = Range(identifier, last.first, index, segments)
+        else:
+            ranges.append(Range(identifier, index, index, segments))
+    return ranges
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain import ids, limits
 from sendout.domain.clock import Clock
-from sendout.domain.errors import Reason, SendoutError, field_invalid, not_found
+from sendout.domain.errors import Reason, field_invalid, not_found
 from sendout.domain.paging import PageTokens, page_size
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.tallies import Counts, rounded_outward
@@ -164,8 +164,3 @@ async def require_contact_point(connection: AsyncConnection, contact_point_id: s
     """CONTACT_POINT_NOT_FOUND where one is named that does not exist."""
     if contact_point_id and await contact_points.get(connection, contact_point_id) is None:
         raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
-
-
-def not_implemented(rpc: str) -> SendoutError:
-    """What RPCs of later versions answer."""
-    return SendoutError(Reason.NOT_IMPLEMENTED, f"{rpc} is not there yet in this version.")

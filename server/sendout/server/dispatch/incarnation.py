@@ -10,7 +10,7 @@ from sendout.domain.states import ReasonCode, State
 from sendout.server.dispatch.work import Incarnation, Ready, Work
 from sendout.storage import workers
 from sendout.storage.changes import Change, apply
-from sendout.storage.claims import Range
+from sendout.storage.claims import joined
 from sendout.storage.ring import RedisError
 
 HEARTBEAT_S = 1.0
@@ -144,24 +144,7 @@ async def offer_back(work: Work, waiting: Sequence[Ready]) -> None:
         mine = [ready for ready in waiting if ready.contact_point_id == point]
         rate = work.points[point].rate.per_second
         for urgent in (True, False):
-            ranges = join([ready for ready in mine if ready.facts.urgent is urgent])
+            lane = (ready.claimed for ready in mine if ready.facts.urgent is urgent)
+            ranges = joined((claimed.notification_id, claimed.index, claimed.segments) for claimed in lane)
             if ranges:
                 await work.ring.push(point, urgent, rate, ranges)
-
-
-def join(waiting: Sequence[Ready]) -> list[Range]:
-    """Ranges that cover these messages, neighbours of equal segments joined."""
-    ranges: list[Range] = []
-    for ready in sorted(waiting, key=lambda r: (r.claimed.notification_id.int, r.claimed.index)):
-        claimed = ready.claimed
-        last = ranges[-1] if ranges else None
-        if (
-            last
-            and last.notification_id == claimed.notification_id
-            and last.last + 1 == claimed.index
-            and last.segments == claimed.segments
-        ):
-            ranges[-1] = Range(last.notification_id, last.first, claimed.index, last.segments)
-        else:
-            ranges.append(Range(claimed.notification_id, claimed.index, claimed.index, claimed.segments))
-    return ranges

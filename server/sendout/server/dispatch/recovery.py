@@ -14,7 +14,7 @@ from sendout.domain.states import ReasonCode, State
 from sendout.server.dispatch.work import Work
 from sendout.storage import workers
 from sendout.storage.changes import Change, apply
-from sendout.storage.claims import Range
+from sendout.storage.claims import joined
 from sendout.storage.workers import DeadWorker, Left
 
 MOST_DEATHS = 6
@@ -24,15 +24,16 @@ not even where every dispatcher is killed each few seconds."""
 _BATCH = 500
 
 
-async def recover_dead(work: Work, silence_s: float) -> int:
-    """Declare silent workers dead and take care of what they left; answers how many messages became UNCONFIRMED."""
+async def recover_dead(work: Work, silence_s: float) -> None:
+    """Declare silent workers dead and take care of what they left."""
     async with work.database.write() as connection:
         await workers.declare_dead(connection, round(silence_s * 1e6))
         dead = await workers.to_recover(connection, work.account)
-    return sum([await _recover(work, worker) for worker in dead])
+    for worker in dead:
+        await _recover(work, worker)
 
 
-async def _recover(work: Work, worker: DeadWorker) -> int:
+async def _recover(work: Work, worker: DeadWorker) -> None:
     epoch, journal = await work.ring.fence(worker.id)
     async with work.database.read() as connection:
         left = await workers.left_by(connection, worker.id)
@@ -48,7 +49,6 @@ async def _recover(work: Work, worker: DeadWorker) -> int:
         await workers.mark_recovered(connection, worker.id)
     await work.ring.forget(worker.id)
     work.log.warning("recovered", incarnation=worker.id, requeued=len(left) - unconfirmed, unconfirmed=unconfirmed)
-    return unconfirmed
 
 
 def _change(worker: DeadWorker, left: Left, provable: bool, journal: set[str]) -> Change:
@@ -68,10 +68,9 @@ async def _offer(work: Work, left: Sequence[Left], changes: Sequence[Change]) ->
         return
     async with work.database.read() as connection:
         facts = await work.facts.load(connection, {one.notification_id for one in back})
-    for one in back:
-        of = facts[one.notification_id]
-        point = work.points.get(of.contact_point_id)
-        # Where we do not know the rate the reconciler, which reads it, makes the message reachable.
+    for of in joined((one.notification_id, one.index, one.segments) for one in back):
+        its = facts[of.notification_id]
+        point = work.points.get(its.contact_point_id)
+        # Where we do not know the rate the reconciler, which reads it, makes the messages reachable.
         if point is not None:
-            only = Range(one.notification_id, one.index, one.index, one.segments)
-            await work.ring.push(of.contact_point_id, of.urgent, point.rate.per_second, [only])
+            await work.ring.push(its.contact_point_id, its.urgent, point.rate.per_second, [of])

@@ -12,14 +12,11 @@ from enum import StrEnum
 class SpanName(StrEnum):
     """Spans of the life of a message. Spans of RPCs are called after the method, those of SQL after the verb."""
 
-    ACCEPT = "sendout.accept"
     CLAIM = "sendout.claim"
-    PERMIT = "sendout.permit"
     SUBMIT = "sendout.submit"
     SETTLE = "sendout.settle"
     RECEIPT = "sendout.receipt"
     RECONCILE = "sendout.reconcile"
-    RECOVER = "sendout.recover"
 
 
 class Attribute(StrEnum):
