@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sendout.v1 import api_key_pb2 as sendout_dot_v1_dot_api__key__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sendout/v1/api_key_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sendout/v1/api_key.proto\"\x83\x01\n\x13\x43reateApiKeyRequest\x12\x13\n\x05label\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08role_ids\x18\x02 \x03(\t\x12\x14\n\x0cprincipal_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"W\n\x14\x43reateApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\",\n\x10GetApiKeyRequest\x12\x18\n\napi_key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\">\n\x11GetApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\"j\n\x12ListApiKeysRequest\x12\x14\n\x0cprincipal_id\x18\x01 \x01(\t\x12\x17\n\x0finclude_revoked\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"`\n\x13ListApiKeysResponse\x12*\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"/\n\x13RevokeApiKeyRequest\x12\x18\n\napi_key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"A\n\x14RevokeApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\x32\xce\x03\n\rApiKeyService\x12j\n\x0c\x43reateApiKey\x12\x1f.sendout.v1.CreateApiKeyRequest\x1a .sendout.v1.CreateApiKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/api-keys:\x01*\x12k\n\tGetApiKey\x12\x1c.sendout.v1.GetApiKeyRequest\x1a\x1d.sendout.v1.GetApiKeyResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/api-keys/{api_key_id}\x12\x64\n\x0bListApiKeys\x12\x1e.sendout.v1.ListApiKeysRequest\x1a\x1f.sendout.v1.ListApiKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/api-keys\x12~\n\x0cRevokeApiKey\x12\x1f.sendout.v1.RevokeApiKeyRequest\x1a .sendout.v1.RevokeApiKeyResponse\"+\x82\xd3\xe4\x93\x02%\" /v1/api-keys/{api_key_id}:revoke:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sendout/v1/api_key_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sendout/v1/api_key.proto\"\xa0\x01\n\x13\x43reateApiKeyRequest\x12\x13\n\x05label\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08role_ids\x18\x02 \x03(\t\x12\x14\n\x0cprincipal_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13\x64\x61ily_segment_quota\x18\x05 \x01(\x03\"W\n\x14\x43reateApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\",\n\x10GetApiKeyRequest\x12\x18\n\napi_key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\">\n\x11GetApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\"j\n\x12ListApiKeysRequest\x12\x14\n\x0cprincipal_id\x18\x01 \x01(\t\x12\x17\n\x0finclude_revoked\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"`\n\x13ListApiKeysResponse\x12*\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"/\n\x13RevokeApiKeyRequest\x12\x18\n\napi_key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"A\n\x14RevokeApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x12.sendout.v1.ApiKeyB\x04\xe2\x41\x01\x03\x32\xce\x03\n\rApiKeyService\x12j\n\x0c\x43reateApiKey\x12\x1f.sendout.v1.CreateApiKeyRequest\x1a .sendout.v1.CreateApiKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/api-keys:\x01*\x12k\n\tGetApiKey\x12\x1c.sendout.v1.GetApiKeyRequest\x1a\x1d.sendout.v1.GetApiKeyResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/api-keys/{api_key_id}\x12\x64\n\x0bListApiKeys\x12\x1e.sendout.v1.ListApiKeysRequest\x1a\x1f.sendout.v1.ListApiKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/api-keys\x12~\n\x0cRevokeApiKey\x12\x1f.sendout.v1.RevokeApiKeyRequest\x1a .sendout.v1.RevokeApiKeyResponse\"+\x82\xd3\xe4\x93\x02%\" /v1/api-keys/{api_key_id}:revoke:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,21 +62,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
   _globals['_APIKEYSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\202\323\344\223\002%\" /v1/api-keys/{api_key_id}:revoke:\001*'
   _globals['_CREATEAPIKEYREQUEST']._serialized_start=171
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=302
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=304
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=391
-  _globals['_GETAPIKEYREQUEST']._serialized_start=393
-  _globals['_GETAPIKEYREQUEST']._serialized_end=437
-  _globals['_GETAPIKEYRESPONSE']._serialized_start=439
-  _globals['_GETAPIKEYRESPONSE']._serialized_end=501
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=503
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=609
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=611
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=707
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=709
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=756
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=758
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=823
-  _globals['_APIKEYSERVICE']._serialized_start=826
-  _globals['_APIKEYSERVICE']._serialized_end=1288
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=331
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=333
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=420
+  _globals['_GETAPIKEYREQUEST']._serialized_start=422
+  _globals['_GETAPIKEYREQUEST']._serialized_end=466
+  _globals['_GETAPIKEYRESPONSE']._serialized_start=468
+  _globals['_GETAPIKEYRESPONSE']._serialized_end=530
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=532
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=638
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=640
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=736
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=738
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=785
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=787
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=852
+  _globals['_APIKEYSERVICE']._serialized_start=855
+  _globals['_APIKEYSERVICE']._serialized_end=1317
 # @@protoc_insertion_point(module_scope)

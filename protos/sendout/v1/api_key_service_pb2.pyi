@@ -13,16 +13,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateApiKeyRequest(_message.Message):
-    __slots__ = ("label", "role_ids", "principal_id", "expire_time")
+    __slots__ = ("label", "role_ids", "principal_id", "expire_time", "daily_segment_quota")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     ROLE_IDS_FIELD_NUMBER: _ClassVar[int]
     PRINCIPAL_ID_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DAILY_SEGMENT_QUOTA_FIELD_NUMBER: _ClassVar[int]
     label: str
     role_ids: _containers.RepeatedScalarFieldContainer[str]
     principal_id: str
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, label: _Optional[str] = ..., role_ids: _Optional[_Iterable[str]] = ..., principal_id: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    daily_segment_quota: int
+    def __init__(self, label: _Optional[str] = ..., role_ids: _Optional[_Iterable[str]] = ..., principal_id: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., daily_segment_quota: _Optional[int] = ...) -> None: ...
 
 class CreateApiKeyResponse(_message.Message):
     __slots__ = ("api_key", "secret")

@@ -32,6 +32,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SNIPPET_NOT_FOUND: _ClassVar[ErrorReason]
     CONVERSATION_NOT_FOUND: _ClassVar[ErrorReason]
     CONSENT_NOT_FOUND: _ClassVar[ErrorReason]
+    PRICE_NOT_FOUND: _ClassVar[ErrorReason]
     TOPIC_LABEL_TAKEN: _ClassVar[ErrorReason]
     ID_TAKEN: _ClassVar[ErrorReason]
     REQUEST_ID_REUSED: _ClassVar[ErrorReason]
@@ -75,6 +76,7 @@ USER_NOT_FOUND: ErrorReason
 SNIPPET_NOT_FOUND: ErrorReason
 CONVERSATION_NOT_FOUND: ErrorReason
 CONSENT_NOT_FOUND: ErrorReason
+PRICE_NOT_FOUND: ErrorReason
 TOPIC_LABEL_TAKEN: ErrorReason
 ID_TAKEN: ErrorReason
 REQUEST_ID_REUSED: ErrorReason

@@ -28,7 +28,7 @@ from sendout.v1 import message_pb2 as sendout_dot_v1_dot_message__pb2
 from sendout.v1 import recipient_pb2 as sendout_dot_v1_dot_recipient__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsendout/v1/notification.proto\x12\nsendout.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sendout/v1/message.proto\x1a\x1asendout/v1/recipient.proto\"P\n\nStateCount\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x18.sendout.v1.MessageStateB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xae\x01\n\x14NotificationProgress\x12,\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x16.sendout.v1.StateCountB\x04\xe2\x41\x01\x03\x12\x13\n\x05total\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04\x64one\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12?\n\x15\x65stimated_finish_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x86\x05\n\x0cNotification\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08topic_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x14.sendout.v1.EncodingB\x04\xe2\x41\x01\x03\x12\x16\n\x08segments\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rmessage_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12,\n\x08priority\x18\x08 \x01(\x0e\x32\x14.sendout.v1.PriorityB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12:\n\x06labels\x18\x0c \x03(\x0b\x32$.sendout.v1.Notification.LabelsEntryB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cprincipal_id\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08trace_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x08progress\x18\x0f \x01(\x0b\x32 .sendout.v1.NotificationProgressB\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x98\x01\n\x10SkippedRecipient\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cphone_number\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x06reason\x18\x03 \x01(\x0e\x32\".sendout.v1.RecipientProblemReasonB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03*w\n\x11InvalidRecipients\x12\"\n\x1eINVALID_RECIPIENTS_UNSPECIFIED\x10\x00\x12!\n\x1dINVALID_RECIPIENTS_REJECT_ALL\x10\x01\x12\x1b\n\x17INVALID_RECIPIENTS_SKIP\x10\x02*N\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fPRIORITY_NORMAL\x10\x01\x12\x13\n\x0fPRIORITY_URGENT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsendout/v1/notification.proto\x12\nsendout.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sendout/v1/message.proto\x1a\x1asendout/v1/recipient.proto\"P\n\nStateCount\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x18.sendout.v1.MessageStateB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xeb\x01\n\x14NotificationProgress\x12,\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x16.sendout.v1.StateCountB\x04\xe2\x41\x01\x03\x12\x13\n\x05total\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04\x64one\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12?\n\x15\x65stimated_finish_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12;\n\x11next_release_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xc1\x05\n\x0cNotification\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08topic_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x14.sendout.v1.EncodingB\x04\xe2\x41\x01\x03\x12\x16\n\x08segments\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rmessage_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12,\n\x08priority\x18\x08 \x01(\x0e\x32\x14.sendout.v1.PriorityB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12:\n\x06labels\x18\x0c \x03(\x0b\x32$.sendout.v1.Notification.LabelsEntryB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cprincipal_id\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08trace_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x08progress\x18\x0f \x01(\x0b\x32 .sendout.v1.NotificationProgressB\x04\xe2\x41\x01\x03\x12\x18\n\ngiven_text\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11replacement_count\x18\x11 \x01(\x05\x42\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x98\x01\n\x10SkippedRecipient\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cphone_number\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x06reason\x18\x03 \x01(\x0e\x32\".sendout.v1.RecipientProblemReasonB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03*w\n\x11InvalidRecipients\x12\"\n\x1eINVALID_RECIPIENTS_UNSPECIFIED\x10\x00\x12!\n\x1dINVALID_RECIPIENTS_REJECT_ALL\x10\x01\x12\x1b\n\x17INVALID_RECIPIENTS_SKIP\x10\x02*N\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fPRIORITY_NORMAL\x10\x01\x12\x13\n\x0fPRIORITY_URGENT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATIONPROGRESS'].fields_by_name['done']._serialized_options = b'\342A\001\003'
   _globals['_NOTIFICATIONPROGRESS'].fields_by_name['estimated_finish_time']._loaded_options = None
   _globals['_NOTIFICATIONPROGRESS'].fields_by_name['estimated_finish_time']._serialized_options = b'\342A\001\003'
+  _globals['_NOTIFICATIONPROGRESS'].fields_by_name['next_release_time']._loaded_options = None
+  _globals['_NOTIFICATIONPROGRESS'].fields_by_name['next_release_time']._serialized_options = b'\342A\001\003'
   _globals['_NOTIFICATION_LABELSENTRY']._loaded_options = None
   _globals['_NOTIFICATION_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_NOTIFICATION'].fields_by_name['notification_id']._loaded_options = None
@@ -79,6 +81,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATION'].fields_by_name['trace_id']._serialized_options = b'\342A\001\003'
   _globals['_NOTIFICATION'].fields_by_name['progress']._loaded_options = None
   _globals['_NOTIFICATION'].fields_by_name['progress']._serialized_options = b'\342A\001\003'
+  _globals['_NOTIFICATION'].fields_by_name['given_text']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['given_text']._serialized_options = b'\342A\001\003'
+  _globals['_NOTIFICATION'].fields_by_name['replacement_count']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['replacement_count']._serialized_options = b'\342A\001\003'
   _globals['_SKIPPEDRECIPIENT'].fields_by_name['index']._loaded_options = None
   _globals['_SKIPPEDRECIPIENT'].fields_by_name['index']._serialized_options = b'\342A\001\003'
   _globals['_SKIPPEDRECIPIENT'].fields_by_name['phone_number']._loaded_options = None
@@ -87,18 +93,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SKIPPEDRECIPIENT'].fields_by_name['reason']._serialized_options = b'\342A\001\003'
   _globals['_SKIPPEDRECIPIENT'].fields_by_name['description']._loaded_options = None
   _globals['_SKIPPEDRECIPIENT'].fields_by_name['description']._serialized_options = b'\342A\001\003'
-  _globals['_INVALIDRECIPIENTS']._serialized_start=1228
-  _globals['_INVALIDRECIPIENTS']._serialized_end=1347
-  _globals['_PRIORITY']._serialized_start=1349
-  _globals['_PRIORITY']._serialized_end=1427
+  _globals['_INVALIDRECIPIENTS']._serialized_start=1348
+  _globals['_INVALIDRECIPIENTS']._serialized_end=1467
+  _globals['_PRIORITY']._serialized_start=1469
+  _globals['_PRIORITY']._serialized_end=1547
   _globals['_STATECOUNT']._serialized_start=165
   _globals['_STATECOUNT']._serialized_end=245
   _globals['_NOTIFICATIONPROGRESS']._serialized_start=248
-  _globals['_NOTIFICATIONPROGRESS']._serialized_end=422
-  _globals['_NOTIFICATION']._serialized_start=425
-  _globals['_NOTIFICATION']._serialized_end=1071
-  _globals['_NOTIFICATION_LABELSENTRY']._serialized_start=1026
-  _globals['_NOTIFICATION_LABELSENTRY']._serialized_end=1071
-  _globals['_SKIPPEDRECIPIENT']._serialized_start=1074
-  _globals['_SKIPPEDRECIPIENT']._serialized_end=1226
+  _globals['_NOTIFICATIONPROGRESS']._serialized_end=483
+  _globals['_NOTIFICATION']._serialized_start=486
+  _globals['_NOTIFICATION']._serialized_end=1191
+  _globals['_NOTIFICATION_LABELSENTRY']._serialized_start=1146
+  _globals['_NOTIFICATION_LABELSENTRY']._serialized_end=1191
+  _globals['_SKIPPEDRECIPIENT']._serialized_start=1194
+  _globals['_SKIPPEDRECIPIENT']._serialized_end=1346
 # @@protoc_insertion_point(module_scope)

@@ -40,19 +40,21 @@ class StateCount(_message.Message):
     def __init__(self, state: _Optional[_Union[_message_pb2.MessageState, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class NotificationProgress(_message.Message):
-    __slots__ = ("counts", "total", "done", "estimated_finish_time")
+    __slots__ = ("counts", "total", "done", "estimated_finish_time", "next_release_time")
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_FINISH_TIME_FIELD_NUMBER: _ClassVar[int]
+    NEXT_RELEASE_TIME_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StateCount]
     total: int
     done: bool
     estimated_finish_time: _timestamp_pb2.Timestamp
-    def __init__(self, counts: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., total: _Optional[int] = ..., done: bool = ..., estimated_finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    next_release_time: _timestamp_pb2.Timestamp
+    def __init__(self, counts: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., total: _Optional[int] = ..., done: bool = ..., estimated_finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_release_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Notification(_message.Message):
-    __slots__ = ("notification_id", "contact_point_id", "topic_id", "text", "encoding", "segments", "message_count", "priority", "create_time", "send_time", "expire_time", "labels", "principal_id", "trace_id", "progress")
+    __slots__ = ("notification_id", "contact_point_id", "topic_id", "text", "encoding", "segments", "message_count", "priority", "create_time", "send_time", "expire_time", "labels", "principal_id", "trace_id", "progress", "given_text", "replacement_count")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +77,8 @@ class Notification(_message.Message):
     PRINCIPAL_ID_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_TEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLACEMENT_COUNT_FIELD_NUMBER: _ClassVar[int]
     notification_id: str
     contact_point_id: str
     topic_id: str
@@ -90,7 +94,9 @@ class Notification(_message.Message):
     principal_id: str
     trace_id: str
     progress: NotificationProgress
-    def __init__(self, notification_id: _Optional[str] = ..., contact_point_id: _Optional[str] = ..., topic_id: _Optional[str] = ..., text: _Optional[str] = ..., encoding: _Optional[_Union[_message_pb2.Encoding, str]] = ..., segments: _Optional[int] = ..., message_count: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., principal_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., progress: _Optional[_Union[NotificationProgress, _Mapping]] = ...) -> None: ...
+    given_text: str
+    replacement_count: int
+    def __init__(self, notification_id: _Optional[str] = ..., contact_point_id: _Optional[str] = ..., topic_id: _Optional[str] = ..., text: _Optional[str] = ..., encoding: _Optional[_Union[_message_pb2.Encoding, str]] = ..., segments: _Optional[int] = ..., message_count: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., principal_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., progress: _Optional[_Union[NotificationProgress, _Mapping]] = ..., given_text: _Optional[str] = ..., replacement_count: _Optional[int] = ...) -> None: ...
 
 class SkippedRecipient(_message.Message):
     __slots__ = ("index", "phone_number", "reason", "description")

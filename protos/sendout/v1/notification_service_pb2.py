@@ -26,13 +26,14 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
+from sendout.v1 import consent_pb2 as sendout_dot_v1_dot_consent__pb2
 from sendout.v1 import error_reason_pb2 as sendout_dot_v1_dot_error__reason__pb2
 from sendout.v1 import message_pb2 as sendout_dot_v1_dot_message__pb2
 from sendout.v1 import notification_pb2 as sendout_dot_v1_dot_notification__pb2
 from sendout.v1 import recipient_pb2 as sendout_dot_v1_dot_recipient__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sendout/v1/notification_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dsendout/v1/error_reason.proto\x1a\x18sendout/v1/message.proto\x1a\x1dsendout/v1/notification.proto\x1a\x1asendout/v1/recipient.proto\"\xff\x03\n\x1aPreviewNotificationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12)\n\nrecipients\x18\x05 \x03(\x0b\x32\x15.sendout.v1.Recipient\x12\x14\n\x0cmax_segments\x18\x06 \x01(\x05\x12\x39\n\x12invalid_recipients\x18\x07 \x01(\x0e\x32\x1d.sendout.v1.InvalidRecipients\x12\x16\n\x0esmart_encoding\x18\x08 \x01(\x08\x12&\n\x08priority\x18\t \x01(\x0e\x32\x14.sendout.v1.Priority\x12-\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x06labels\x18\x0c \x03(\x0b\x32\x32.sendout.v1.PreviewNotificationRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"o\n\x0ePreviewProblem\x12-\n\x06reason\x18\x01 \x01(\x0e\x32\x17.sendout.v1.ErrorReasonB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x66ield\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"\xf6\x01\n\x10RecipientPreview\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cphone_number\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65\x31\x36\x34\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x06reason\x18\x04 \x01(\x0e\x32\".sendout.v1.RecipientProblemReasonB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tduplicate\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x17\n\topted_out\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08segments\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\"\xcb\x04\n\x1bPreviewNotificationResponse\x12\x16\n\x08sendable\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x32\n\x08problems\x18\x02 \x03(\x0b\x32\x1a.sendout.v1.PreviewProblemB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\x14.sendout.v1.EncodingB\x04\xe2\x41\x01\x03\x12\x16\n\x08segments\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63haracters_used\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63haracters_left\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fucs2_characters\x18\x08 \x03(\tB\x04\xe2\x41\x01\x03\x12$\n\x16\x61\x63knowledgement_needed\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmax_segments\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\nrecipients\x18\x0b \x03(\x0b\x32\x1c.sendout.v1.RecipientPreviewB\x04\xe2\x41\x01\x03\x12\x1b\n\rmessage_count\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x62illable_segments\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x30\n\x0e\x65stimated_cost\x18\x0e \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03\x12?\n\x15\x65stimated_finish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x85\x04\n\x17SendNotificationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x12\n\x04text\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\nrecipients\x18\x05 \x03(\x0b\x32\x15.sendout.v1.RecipientB\x04\xe2\x41\x01\x02\x12\x14\n\x0cmax_segments\x18\x06 \x01(\x05\x12\x39\n\x12invalid_recipients\x18\x07 \x01(\x0e\x32\x1d.sendout.v1.InvalidRecipients\x12\x16\n\x0esmart_encoding\x18\x08 \x01(\x08\x12&\n\x08priority\x18\t \x01(\x0e\x32\x14.sendout.v1.Priority\x12-\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\x06labels\x18\x0c \x03(\x0b\x32/.sendout.v1.SendNotificationRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd3\x01\n\x18SendNotificationResponse\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x33\n\x07skipped\x18\x03 \x03(\x0b\x32\x1c.sendout.v1.SkippedRecipientB\x04\xe2\x41\x01\x03\x12\x16\n\x08replayed\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08warnings\x18\x05 \x03(\tB\x04\xe2\x41\x01\x03\"\xe4\x03\n\x16SendNotificationHeader\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x12\n\x04text\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cmax_segments\x18\x06 \x01(\x05\x12\x39\n\x12invalid_recipients\x18\x07 \x01(\x0e\x32\x1d.sendout.v1.InvalidRecipients\x12\x16\n\x0esmart_encoding\x18\x08 \x01(\x08\x12&\n\x08priority\x18\t \x01(\x0e\x32\x14.sendout.v1.Priority\x12-\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x06labels\x18\x0c \x03(\x0b\x32..sendout.v1.SendNotificationHeader.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01J\x04\x08\x05\x10\x06R\nrecipients\"A\n\x0eRecipientChunk\x12/\n\nrecipients\x18\x01 \x03(\x0b\x32\x15.sendout.v1.RecipientB\x04\xe2\x41\x01\x02\"\x96\x01\n\x1dSendNotificationStreamRequest\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".sendout.v1.SendNotificationHeaderB\x04\xe2\x41\x01\x02H\x00\x12\x31\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1a.sendout.v1.RecipientChunkB\x04\xe2\x41\x01\x02H\x00\x42\x06\n\x04part\"\xd9\x01\n\x1eSendNotificationStreamResponse\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x33\n\x07skipped\x18\x03 \x03(\x0b\x32\x1c.sendout.v1.SkippedRecipientB\x04\xe2\x41\x01\x03\x12\x16\n\x08replayed\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08warnings\x18\x05 \x03(\tB\x04\xe2\x41\x01\x03\"7\n\x16GetNotificationRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"O\n\x17GetNotificationResponse\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\"\xcb\x01\n\x18ListNotificationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x04 \x01(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x19ListNotificationsResponse\x12\x35\n\rnotifications\x18\x01 \x03(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\":\n\x19\x43\x61ncelNotificationRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"t\n\x1a\x43\x61ncelNotificationResponse\x12\x1c\n\x0e\x63\x61nceled_count\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x38\n\x08progress\x18\x02 \x01(\x0b\x32 .sendout.v1.NotificationProgressB\x04\xe2\x41\x01\x03\"9\n\x18WatchNotificationRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9d\x01\n\x19WatchNotificationResponse\x12\x38\n\x08progress\x18\x01 \x01(\x0b\x32 .sendout.v1.NotificationProgressB\x04\xe2\x41\x01\x03\x12\x16\n\x08trace_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x85\x01\n\x13ListMessagesRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06states\x18\x02 \x03(\x0e\x32\x18.sendout.v1.MessageState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"b\n\x14ListMessagesResponse\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x13.sendout.v1.MessageB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x32\x84\t\n\x13NotificationService\x12\x8c\x01\n\x13PreviewNotification\x12&.sendout.v1.PreviewNotificationRequest\x1a\'.sendout.v1.PreviewNotificationResponse\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/notifications:preview:\x01*\x12{\n\x10SendNotification\x12#.sendout.v1.SendNotificationRequest\x1a$.sendout.v1.SendNotificationResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/notifications:\x01*\x12\x9a\x01\n\x16SendNotificationStream\x12).sendout.v1.SendNotificationStreamRequest\x1a*.sendout.v1.SendNotificationStreamResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/v1/notifications:sendStream:\x01*(\x01\x12\x87\x01\n\x0fGetNotification\x12\".sendout.v1.GetNotificationRequest\x1a#.sendout.v1.GetNotificationResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/notifications/{notification_id}\x12{\n\x11ListNotifications\x12$.sendout.v1.ListNotificationsRequest\x1a%.sendout.v1.ListNotificationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/notifications\x12\x9a\x01\n\x12\x43\x61ncelNotification\x12%.sendout.v1.CancelNotificationRequest\x1a&.sendout.v1.CancelNotificationResponse\"5\x82\xd3\xe4\x93\x02/\"*/v1/notifications/{notification_id}:cancel:\x01*\x12\x95\x01\n\x11WatchNotification\x12$.sendout.v1.WatchNotificationRequest\x1a%.sendout.v1.WatchNotificationResponse\"1\x82\xd3\xe4\x93\x02+\x12)/v1/notifications/{notification_id}:watch0\x01\x12\x87\x01\n\x0cListMessages\x12\x1f.sendout.v1.ListMessagesRequest\x1a .sendout.v1.ListMessagesResponse\"4\x82\xd3\xe4\x93\x02.\x12,/v1/notifications/{notification_id}/messagesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sendout/v1/notification_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x18sendout/v1/consent.proto\x1a\x1dsendout/v1/error_reason.proto\x1a\x18sendout/v1/message.proto\x1a\x1dsendout/v1/notification.proto\x1a\x1asendout/v1/recipient.proto\"\xff\x03\n\x1aPreviewNotificationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12)\n\nrecipients\x18\x05 \x03(\x0b\x32\x15.sendout.v1.Recipient\x12\x14\n\x0cmax_segments\x18\x06 \x01(\x05\x12\x39\n\x12invalid_recipients\x18\x07 \x01(\x0e\x32\x1d.sendout.v1.InvalidRecipients\x12\x16\n\x0esmart_encoding\x18\x08 \x01(\x08\x12&\n\x08priority\x18\t \x01(\x0e\x32\x14.sendout.v1.Priority\x12-\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x06labels\x18\x0c \x03(\x0b\x32\x32.sendout.v1.PreviewNotificationRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"o\n\x0ePreviewProblem\x12-\n\x06reason\x18\x01 \x01(\x0e\x32\x17.sendout.v1.ErrorReasonB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x66ield\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"\xfa\x02\n\x10RecipientPreview\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cphone_number\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65\x31\x36\x34\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x06reason\x18\x04 \x01(\x0e\x32\".sendout.v1.RecipientProblemReasonB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tduplicate\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x17\n\topted_out\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08segments\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x35\n\rconsent_state\x18\t \x01(\x0e\x32\x18.sendout.v1.ConsentStateB\x04\xe2\x41\x01\x03\x12\x34\n\nheld_until\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63ountry\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\"U\n\x0bReplacement\x12\x13\n\x05index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08replaced\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0breplacement\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"\xb6\x01\n\x14SmartEncodingPreview\x12\x15\n\x07\x65nabled\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61pplies\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x33\n\x0creplacements\x18\x03 \x03(\x0b\x32\x17.sendout.v1.ReplacementB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fsegments_before\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0esegments_after\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\"`\n\x0b\x43ontentHint\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\x05index\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x08\n\x06_index\"\xb7\x06\n\x1bPreviewNotificationResponse\x12\x16\n\x08sendable\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x32\n\x08problems\x18\x02 \x03(\x0b\x32\x1a.sendout.v1.PreviewProblemB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\x14.sendout.v1.EncodingB\x04\xe2\x41\x01\x03\x12\x16\n\x08segments\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63haracters_used\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63haracters_left\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fucs2_characters\x18\x08 \x03(\tB\x04\xe2\x41\x01\x03\x12$\n\x16\x61\x63knowledgement_needed\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmax_segments\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\nrecipients\x18\x0b \x03(\x0b\x32\x1c.sendout.v1.RecipientPreviewB\x04\xe2\x41\x01\x03\x12\x1b\n\rmessage_count\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x62illable_segments\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x30\n\x0e\x65stimated_cost\x18\x0e \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03\x12?\n\x15\x65stimated_finish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12.\n segments_without_ucs2_characters\x18\x10 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12>\n\x0esmart_encoding\x18\x11 \x01(\x0b\x32 .sendout.v1.SmartEncodingPreviewB\x04\xe2\x41\x01\x03\x12,\n\x05hints\x18\x12 \x03(\x0b\x32\x17.sendout.v1.ContentHintB\x04\xe2\x41\x01\x03\x12\x19\n\x0bsample_text\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nheld_count\x18\x14 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x17\n\tvariables\x18\x15 \x03(\tB\x04\xe2\x41\x01\x03\"\x85\x04\n\x17SendNotificationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x12\n\x04text\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\nrecipients\x18\x05 \x03(\x0b\x32\x15.sendout.v1.RecipientB\x04\xe2\x41\x01\x02\x12\x14\n\x0cmax_segments\x18\x06 \x01(\x05\x12\x39\n\x12invalid_recipients\x18\x07 \x01(\x0e\x32\x1d.sendout.v1.InvalidRecipients\x12\x16\n\x0esmart_encoding\x18\x08 \x01(\x08\x12&\n\x08priority\x18\t \x01(\x0e\x32\x14.sendout.v1.Priority\x12-\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\x06labels\x18\x0c \x03(\x0b\x32/.sendout.v1.SendNotificationRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd3\x01\n\x18SendNotificationResponse\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x33\n\x07skipped\x18\x03 \x03(\x0b\x32\x1c.sendout.v1.SkippedRecipientB\x04\xe2\x41\x01\x03\x12\x16\n\x08replayed\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08warnings\x18\x05 \x03(\tB\x04\xe2\x41\x01\x03\"\xe4\x03\n\x16SendNotificationHeader\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x12\n\x04text\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cmax_segments\x18\x06 \x01(\x05\x12\x39\n\x12invalid_recipients\x18\x07 \x01(\x0e\x32\x1d.sendout.v1.InvalidRecipients\x12\x16\n\x0esmart_encoding\x18\x08 \x01(\x08\x12&\n\x08priority\x18\t \x01(\x0e\x32\x14.sendout.v1.Priority\x12-\n\tsend_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x06labels\x18\x0c \x03(\x0b\x32..sendout.v1.SendNotificationHeader.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01J\x04\x08\x05\x10\x06R\nrecipients\"A\n\x0eRecipientChunk\x12/\n\nrecipients\x18\x01 \x03(\x0b\x32\x15.sendout.v1.RecipientB\x04\xe2\x41\x01\x02\"\x96\x01\n\x1dSendNotificationStreamRequest\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".sendout.v1.SendNotificationHeaderB\x04\xe2\x41\x01\x02H\x00\x12\x31\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1a.sendout.v1.RecipientChunkB\x04\xe2\x41\x01\x02H\x00\x42\x06\n\x04part\"\xd9\x01\n\x1eSendNotificationStreamResponse\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x33\n\x07skipped\x18\x03 \x03(\x0b\x32\x1c.sendout.v1.SkippedRecipientB\x04\xe2\x41\x01\x03\x12\x16\n\x08replayed\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08warnings\x18\x05 \x03(\tB\x04\xe2\x41\x01\x03\"7\n\x16GetNotificationRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"O\n\x17GetNotificationResponse\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\"\xcb\x01\n\x18ListNotificationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08topic_id\x18\x03 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x04 \x01(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x19ListNotificationsResponse\x12\x35\n\rnotifications\x18\x01 \x03(\x0b\x32\x18.sendout.v1.NotificationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\":\n\x19\x43\x61ncelNotificationRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"t\n\x1a\x43\x61ncelNotificationResponse\x12\x1c\n\x0e\x63\x61nceled_count\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x38\n\x08progress\x18\x02 \x01(\x0b\x32 .sendout.v1.NotificationProgressB\x04\xe2\x41\x01\x03\"9\n\x18WatchNotificationRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9d\x01\n\x19WatchNotificationResponse\x12\x38\n\x08progress\x18\x01 \x01(\x0b\x32 .sendout.v1.NotificationProgressB\x04\xe2\x41\x01\x03\x12\x16\n\x08trace_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x85\x01\n\x13ListMessagesRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06states\x18\x02 \x03(\x0e\x32\x18.sendout.v1.MessageState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"b\n\x14ListMessagesResponse\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x13.sendout.v1.MessageB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x32\x84\t\n\x13NotificationService\x12\x8c\x01\n\x13PreviewNotification\x12&.sendout.v1.PreviewNotificationRequest\x1a\'.sendout.v1.PreviewNotificationResponse\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/notifications:preview:\x01*\x12{\n\x10SendNotification\x12#.sendout.v1.SendNotificationRequest\x1a$.sendout.v1.SendNotificationResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/notifications:\x01*\x12\x9a\x01\n\x16SendNotificationStream\x12).sendout.v1.SendNotificationStreamRequest\x1a*.sendout.v1.SendNotificationStreamResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/v1/notifications:sendStream:\x01*(\x01\x12\x87\x01\n\x0fGetNotification\x12\".sendout.v1.GetNotificationRequest\x1a#.sendout.v1.GetNotificationResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/notifications/{notification_id}\x12{\n\x11ListNotifications\x12$.sendout.v1.ListNotificationsRequest\x1a%.sendout.v1.ListNotificationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/notifications\x12\x9a\x01\n\x12\x43\x61ncelNotification\x12%.sendout.v1.CancelNotificationRequest\x1a&.sendout.v1.CancelNotificationResponse\"5\x82\xd3\xe4\x93\x02/\"*/v1/notifications/{notification_id}:cancel:\x01*\x12\x95\x01\n\x11WatchNotification\x12$.sendout.v1.WatchNotificationRequest\x1a%.sendout.v1.WatchNotificationResponse\"1\x82\xd3\xe4\x93\x02+\x12)/v1/notifications/{notification_id}:watch0\x01\x12\x87\x01\n\x0cListMessages\x12\x1f.sendout.v1.ListMessagesRequest\x1a .sendout.v1.ListMessagesResponse\"4\x82\xd3\xe4\x93\x02.\x12,/v1/notifications/{notification_id}/messagesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -65,6 +66,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECIPIENTPREVIEW'].fields_by_name['opted_out']._serialized_options = b'\342A\001\003'
   _globals['_RECIPIENTPREVIEW'].fields_by_name['segments']._loaded_options = None
   _globals['_RECIPIENTPREVIEW'].fields_by_name['segments']._serialized_options = b'\342A\001\003'
+  _globals['_RECIPIENTPREVIEW'].fields_by_name['consent_state']._loaded_options = None
+  _globals['_RECIPIENTPREVIEW'].fields_by_name['consent_state']._serialized_options = b'\342A\001\003'
+  _globals['_RECIPIENTPREVIEW'].fields_by_name['held_until']._loaded_options = None
+  _globals['_RECIPIENTPREVIEW'].fields_by_name['held_until']._serialized_options = b'\342A\001\003'
+  _globals['_RECIPIENTPREVIEW'].fields_by_name['country']._loaded_options = None
+  _globals['_RECIPIENTPREVIEW'].fields_by_name['country']._serialized_options = b'\342A\001\003'
+  _globals['_REPLACEMENT'].fields_by_name['index']._loaded_options = None
+  _globals['_REPLACEMENT'].fields_by_name['index']._serialized_options = b'\342A\001\003'
+  _globals['_REPLACEMENT'].fields_by_name['replaced']._loaded_options = None
+  _globals['_REPLACEMENT'].fields_by_name['replaced']._serialized_options = b'\342A\001\003'
+  _globals['_REPLACEMENT'].fields_by_name['replacement']._loaded_options = None
+  _globals['_REPLACEMENT'].fields_by_name['replacement']._serialized_options = b'\342A\001\003'
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['enabled']._loaded_options = None
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['enabled']._serialized_options = b'\342A\001\003'
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['applies']._loaded_options = None
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['applies']._serialized_options = b'\342A\001\003'
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['replacements']._loaded_options = None
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['replacements']._serialized_options = b'\342A\001\003'
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['segments_before']._loaded_options = None
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['segments_before']._serialized_options = b'\342A\001\003'
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['segments_after']._loaded_options = None
+  _globals['_SMARTENCODINGPREVIEW'].fields_by_name['segments_after']._serialized_options = b'\342A\001\003'
+  _globals['_CONTENTHINT'].fields_by_name['kind']._loaded_options = None
+  _globals['_CONTENTHINT'].fields_by_name['kind']._serialized_options = b'\342A\001\003'
+  _globals['_CONTENTHINT'].fields_by_name['description']._loaded_options = None
+  _globals['_CONTENTHINT'].fields_by_name['description']._serialized_options = b'\342A\001\003'
+  _globals['_CONTENTHINT'].fields_by_name['index']._loaded_options = None
+  _globals['_CONTENTHINT'].fields_by_name['index']._serialized_options = b'\342A\001\003'
   _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['sendable']._loaded_options = None
   _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['sendable']._serialized_options = b'\342A\001\003'
   _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['problems']._loaded_options = None
@@ -95,6 +124,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['estimated_cost']._serialized_options = b'\342A\001\003'
   _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['estimated_finish_time']._loaded_options = None
   _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['estimated_finish_time']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['segments_without_ucs2_characters']._loaded_options = None
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['segments_without_ucs2_characters']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['smart_encoding']._loaded_options = None
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['smart_encoding']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['hints']._loaded_options = None
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['hints']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['sample_text']._loaded_options = None
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['sample_text']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['held_count']._loaded_options = None
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['held_count']._serialized_options = b'\342A\001\003'
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['variables']._loaded_options = None
+  _globals['_PREVIEWNOTIFICATIONRESPONSE'].fields_by_name['variables']._serialized_options = b'\342A\001\003'
   _globals['_SENDNOTIFICATIONREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_SENDNOTIFICATIONREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_SENDNOTIFICATIONREQUEST'].fields_by_name['contact_point_id']._loaded_options = None
@@ -179,52 +220,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['WatchNotification']._serialized_options = b'\202\323\344\223\002+\022)/v1/notifications/{notification_id}:watch'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListMessages']._loaded_options = None
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListMessages']._serialized_options = b'\202\323\344\223\002.\022,/v1/notifications/{notification_id}/messages'
-  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_start=291
-  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_end=802
-  _globals['_PREVIEWNOTIFICATIONREQUEST_LABELSENTRY']._serialized_start=757
-  _globals['_PREVIEWNOTIFICATIONREQUEST_LABELSENTRY']._serialized_end=802
-  _globals['_PREVIEWPROBLEM']._serialized_start=804
-  _globals['_PREVIEWPROBLEM']._serialized_end=915
-  _globals['_RECIPIENTPREVIEW']._serialized_start=918
-  _globals['_RECIPIENTPREVIEW']._serialized_end=1164
-  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_start=1167
-  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_end=1754
-  _globals['_SENDNOTIFICATIONREQUEST']._serialized_start=1757
-  _globals['_SENDNOTIFICATIONREQUEST']._serialized_end=2274
-  _globals['_SENDNOTIFICATIONREQUEST_LABELSENTRY']._serialized_start=757
-  _globals['_SENDNOTIFICATIONREQUEST_LABELSENTRY']._serialized_end=802
-  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_start=2277
-  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_end=2488
-  _globals['_SENDNOTIFICATIONHEADER']._serialized_start=2491
-  _globals['_SENDNOTIFICATIONHEADER']._serialized_end=2975
-  _globals['_SENDNOTIFICATIONHEADER_LABELSENTRY']._serialized_start=757
-  _globals['_SENDNOTIFICATIONHEADER_LABELSENTRY']._serialized_end=802
-  _globals['_RECIPIENTCHUNK']._serialized_start=2977
-  _globals['_RECIPIENTCHUNK']._serialized_end=3042
-  _globals['_SENDNOTIFICATIONSTREAMREQUEST']._serialized_start=3045
-  _globals['_SENDNOTIFICATIONSTREAMREQUEST']._serialized_end=3195
-  _globals['_SENDNOTIFICATIONSTREAMRESPONSE']._serialized_start=3198
-  _globals['_SENDNOTIFICATIONSTREAMRESPONSE']._serialized_end=3415
-  _globals['_GETNOTIFICATIONREQUEST']._serialized_start=3417
-  _globals['_GETNOTIFICATIONREQUEST']._serialized_end=3472
-  _globals['_GETNOTIFICATIONRESPONSE']._serialized_start=3474
-  _globals['_GETNOTIFICATIONRESPONSE']._serialized_end=3553
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=3556
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=3759
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=3761
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=3874
-  _globals['_CANCELNOTIFICATIONREQUEST']._serialized_start=3876
-  _globals['_CANCELNOTIFICATIONREQUEST']._serialized_end=3934
-  _globals['_CANCELNOTIFICATIONRESPONSE']._serialized_start=3936
-  _globals['_CANCELNOTIFICATIONRESPONSE']._serialized_end=4052
-  _globals['_WATCHNOTIFICATIONREQUEST']._serialized_start=4054
-  _globals['_WATCHNOTIFICATIONREQUEST']._serialized_end=4111
-  _globals['_WATCHNOTIFICATIONRESPONSE']._serialized_start=4114
-  _globals['_WATCHNOTIFICATIONRESPONSE']._serialized_end=4271
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=4274
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=4407
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=4409
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=4507
-  _globals['_NOTIFICATIONSERVICE']._serialized_start=4510
-  _globals['_NOTIFICATIONSERVICE']._serialized_end=5666
+  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_start=317
+  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_end=828
+  _globals['_PREVIEWNOTIFICATIONREQUEST_LABELSENTRY']._serialized_start=783
+  _globals['_PREVIEWNOTIFICATIONREQUEST_LABELSENTRY']._serialized_end=828
+  _globals['_PREVIEWPROBLEM']._serialized_start=830
+  _globals['_PREVIEWPROBLEM']._serialized_end=941
+  _globals['_RECIPIENTPREVIEW']._serialized_start=944
+  _globals['_RECIPIENTPREVIEW']._serialized_end=1322
+  _globals['_REPLACEMENT']._serialized_start=1324
+  _globals['_REPLACEMENT']._serialized_end=1409
+  _globals['_SMARTENCODINGPREVIEW']._serialized_start=1412
+  _globals['_SMARTENCODINGPREVIEW']._serialized_end=1594
+  _globals['_CONTENTHINT']._serialized_start=1596
+  _globals['_CONTENTHINT']._serialized_end=1692
+  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_start=1695
+  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_end=2518
+  _globals['_SENDNOTIFICATIONREQUEST']._serialized_start=2521
+  _globals['_SENDNOTIFICATIONREQUEST']._serialized_end=3038
+  _globals['_SENDNOTIFICATIONREQUEST_LABELSENTRY']._serialized_start=783
+  _globals['_SENDNOTIFICATIONREQUEST_LABELSENTRY']._serialized_end=828
+  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_start=3041
+  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_end=3252
+  _globals['_SENDNOTIFICATIONHEADER']._serialized_start=3255
+  _globals['_SENDNOTIFICATIONHEADER']._serialized_end=3739
+  _globals['_SENDNOTIFICATIONHEADER_LABELSENTRY']._serialized_start=783
+  _globals['_SENDNOTIFICATIONHEADER_LABELSENTRY']._serialized_end=828
+  _globals['_RECIPIENTCHUNK']._serialized_start=3741
+  _globals['_RECIPIENTCHUNK']._serialized_end=3806
+  _globals['_SENDNOTIFICATIONSTREAMREQUEST']._serialized_start=3809
+  _globals['_SENDNOTIFICATIONSTREAMREQUEST']._serialized_end=3959
+  _globals['_SENDNOTIFICATIONSTREAMRESPONSE']._serialized_start=3962
+  _globals['_SENDNOTIFICATIONSTREAMRESPONSE']._serialized_end=4179
+  _globals['_GETNOTIFICATIONREQUEST']._serialized_start=4181
+  _globals['_GETNOTIFICATIONREQUEST']._serialized_end=4236
+  _globals['_GETNOTIFICATIONRESPONSE']._serialized_start=4238
+  _globals['_GETNOTIFICATIONRESPONSE']._serialized_end=4317
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=4320
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=4523
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=4525
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=4638
+  _globals['_CANCELNOTIFICATIONREQUEST']._serialized_start=4640
+  _globals['_CANCELNOTIFICATIONREQUEST']._serialized_end=4698
+  _globals['_CANCELNOTIFICATIONRESPONSE']._serialized_start=4700
+  _globals['_CANCELNOTIFICATIONRESPONSE']._serialized_end=4816
+  _globals['_WATCHNOTIFICATIONREQUEST']._serialized_start=4818
+  _globals['_WATCHNOTIFICATIONREQUEST']._serialized_end=4875
+  _globals['_WATCHNOTIFICATIONRESPONSE']._serialized_start=4878
+  _globals['_WATCHNOTIFICATIONRESPONSE']._serialized_end=5035
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=5038
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=5171
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=5173
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=5271
+  _globals['_NOTIFICATIONSERVICE']._serialized_start=5274
+  _globals['_NOTIFICATIONSERVICE']._serialized_end=6430
 # @@protoc_insertion_point(module_scope)

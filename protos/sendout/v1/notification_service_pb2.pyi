@@ -4,6 +4,7 @@ from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.type import money_pb2 as _money_pb2
+from sendout.v1 import consent_pb2 as _consent_pb2
 from sendout.v1 import error_reason_pb2 as _error_reason_pb2
 from sendout.v1 import message_pb2 as _message_pb2
 from sendout.v1 import notification_pb2 as _notification_pb2
@@ -62,7 +63,7 @@ class PreviewProblem(_message.Message):
     def __init__(self, reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., field: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class RecipientPreview(_message.Message):
-    __slots__ = ("index", "phone_number", "e164", "reason", "description", "duplicate", "opted_out", "segments")
+    __slots__ = ("index", "phone_number", "e164", "reason", "description", "duplicate", "opted_out", "segments", "consent_state", "held_until", "country")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
     E164_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +72,9 @@ class RecipientPreview(_message.Message):
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     OPTED_OUT_FIELD_NUMBER: _ClassVar[int]
     SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_STATE_FIELD_NUMBER: _ClassVar[int]
+    HELD_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
     index: int
     phone_number: str
     e164: str
@@ -79,10 +83,47 @@ class RecipientPreview(_message.Message):
     duplicate: bool
     opted_out: bool
     segments: int
-    def __init__(self, index: _Optional[int] = ..., phone_number: _Optional[str] = ..., e164: _Optional[str] = ..., reason: _Optional[_Union[_recipient_pb2.RecipientProblemReason, str]] = ..., description: _Optional[str] = ..., duplicate: bool = ..., opted_out: bool = ..., segments: _Optional[int] = ...) -> None: ...
+    consent_state: _consent_pb2.ConsentState
+    held_until: _timestamp_pb2.Timestamp
+    country: str
+    def __init__(self, index: _Optional[int] = ..., phone_number: _Optional[str] = ..., e164: _Optional[str] = ..., reason: _Optional[_Union[_recipient_pb2.RecipientProblemReason, str]] = ..., description: _Optional[str] = ..., duplicate: bool = ..., opted_out: bool = ..., segments: _Optional[int] = ..., consent_state: _Optional[_Union[_consent_pb2.ConsentState, str]] = ..., held_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., country: _Optional[str] = ...) -> None: ...
+
+class Replacement(_message.Message):
+    __slots__ = ("index", "replaced", "replacement")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    REPLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    replaced: str
+    replacement: str
+    def __init__(self, index: _Optional[int] = ..., replaced: _Optional[str] = ..., replacement: _Optional[str] = ...) -> None: ...
+
+class SmartEncodingPreview(_message.Message):
+    __slots__ = ("enabled", "applies", "replacements", "segments_before", "segments_after")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    APPLIES_FIELD_NUMBER: _ClassVar[int]
+    REPLACEMENTS_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_AFTER_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    applies: bool
+    replacements: _containers.RepeatedCompositeFieldContainer[Replacement]
+    segments_before: int
+    segments_after: int
+    def __init__(self, enabled: bool = ..., applies: bool = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., segments_before: _Optional[int] = ..., segments_after: _Optional[int] = ...) -> None: ...
+
+class ContentHint(_message.Message):
+    __slots__ = ("kind", "description", "index")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    description: str
+    index: int
+    def __init__(self, kind: _Optional[str] = ..., description: _Optional[str] = ..., index: _Optional[int] = ...) -> None: ...
 
 class PreviewNotificationResponse(_message.Message):
-    __slots__ = ("sendable", "problems", "text", "encoding", "segments", "characters_used", "characters_left", "ucs2_characters", "acknowledgement_needed", "max_segments", "recipients", "message_count", "billable_segments", "estimated_cost", "estimated_finish_time")
+    __slots__ = ("sendable", "problems", "text", "encoding", "segments", "characters_used", "characters_left", "ucs2_characters", "acknowledgement_needed", "max_segments", "recipients", "message_count", "billable_segments", "estimated_cost", "estimated_finish_time", "segments_without_ucs2_characters", "smart_encoding", "hints", "sample_text", "held_count", "variables")
     SENDABLE_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +139,12 @@ class PreviewNotificationResponse(_message.Message):
     BILLABLE_SEGMENTS_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_COST_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_FINISH_TIME_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_WITHOUT_UCS2_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    SMART_ENCODING_FIELD_NUMBER: _ClassVar[int]
+    HINTS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    HELD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
     sendable: bool
     problems: _containers.RepeatedCompositeFieldContainer[PreviewProblem]
     text: str
@@ -113,7 +160,13 @@ class PreviewNotificationResponse(_message.Message):
     billable_segments: int
     estimated_cost: _money_pb2.Money
     estimated_finish_time: _timestamp_pb2.Timestamp
-    def __init__(self, sendable: bool = ..., problems: _Optional[_Iterable[_Union[PreviewProblem, _Mapping]]] = ..., text: _Optional[str] = ..., encoding: _Optional[_Union[_message_pb2.Encoding, str]] = ..., segments: _Optional[int] = ..., characters_used: _Optional[int] = ..., characters_left: _Optional[int] = ..., ucs2_characters: _Optional[_Iterable[str]] = ..., acknowledgement_needed: bool = ..., max_segments: _Optional[int] = ..., recipients: _Optional[_Iterable[_Union[RecipientPreview, _Mapping]]] = ..., message_count: _Optional[int] = ..., billable_segments: _Optional[int] = ..., estimated_cost: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., estimated_finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    segments_without_ucs2_characters: int
+    smart_encoding: SmartEncodingPreview
+    hints: _containers.RepeatedCompositeFieldContainer[ContentHint]
+    sample_text: str
+    held_count: int
+    variables: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sendable: bool = ..., problems: _Optional[_Iterable[_Union[PreviewProblem, _Mapping]]] = ..., text: _Optional[str] = ..., encoding: _Optional[_Union[_message_pb2.Encoding, str]] = ..., segments: _Optional[int] = ..., characters_used: _Optional[int] = ..., characters_left: _Optional[int] = ..., ucs2_characters: _Optional[_Iterable[str]] = ..., acknowledgement_needed: bool = ..., max_segments: _Optional[int] = ..., recipients: _Optional[_Iterable[_Union[RecipientPreview, _Mapping]]] = ..., message_count: _Optional[int] = ..., billable_segments: _Optional[int] = ..., estimated_cost: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., estimated_finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., segments_without_ucs2_characters: _Optional[int] = ..., smart_encoding: _Optional[_Union[SmartEncodingPreview, _Mapping]] = ..., hints: _Optional[_Iterable[_Union[ContentHint, _Mapping]]] = ..., sample_text: _Optional[str] = ..., held_count: _Optional[int] = ..., variables: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SendNotificationRequest(_message.Message):
     __slots__ = ("request_id", "contact_point_id", "topic_id", "text", "recipients", "max_segments", "invalid_recipients", "smart_encoding", "priority", "send_time", "expire_time", "labels")

@@ -25,6 +25,12 @@ class RecipientProblemReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RECIPIENT_PROBLEM_REASON_COUNTRY_NOT_ALLOWED: _ClassVar[RecipientProblemReason]
     RECIPIENT_PROBLEM_REASON_EMERGENCY_OR_SHORT_CODE: _ClassVar[RecipientProblemReason]
     RECIPIENT_PROBLEM_REASON_NOT_A_NUMBER: _ClassVar[RecipientProblemReason]
+    RECIPIENT_PROBLEM_REASON_NOT_OPTED_IN: _ClassVar[RecipientProblemReason]
+    RECIPIENT_PROBLEM_REASON_TOO_MANY_MESSAGES: _ClassVar[RecipientProblemReason]
+    RECIPIENT_PROBLEM_REASON_VARIABLE_MISSING: _ClassVar[RecipientProblemReason]
+    RECIPIENT_PROBLEM_REASON_TOO_MANY_SEGMENTS: _ClassVar[RecipientProblemReason]
+    RECIPIENT_PROBLEM_REASON_EMOJI_NOT_ENABLED: _ClassVar[RecipientProblemReason]
+    RECIPIENT_PROBLEM_REASON_TEXT_INVALID: _ClassVar[RecipientProblemReason]
 RECIPIENT_PROBLEM_REASON_UNSPECIFIED: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_EMPTY: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_LETTERS: RecipientProblemReason
@@ -40,6 +46,12 @@ RECIPIENT_PROBLEM_REASON_OPTED_OUT: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_COUNTRY_NOT_ALLOWED: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_EMERGENCY_OR_SHORT_CODE: RecipientProblemReason
 RECIPIENT_PROBLEM_REASON_NOT_A_NUMBER: RecipientProblemReason
+RECIPIENT_PROBLEM_REASON_NOT_OPTED_IN: RecipientProblemReason
+RECIPIENT_PROBLEM_REASON_TOO_MANY_MESSAGES: RecipientProblemReason
+RECIPIENT_PROBLEM_REASON_VARIABLE_MISSING: RecipientProblemReason
+RECIPIENT_PROBLEM_REASON_TOO_MANY_SEGMENTS: RecipientProblemReason
+RECIPIENT_PROBLEM_REASON_EMOJI_NOT_ENABLED: RecipientProblemReason
+RECIPIENT_PROBLEM_REASON_TEXT_INVALID: RecipientProblemReason
 
 class CrmRecord(_message.Message):
     __slots__ = ("system", "object", "record_id")

@@ -27,7 +27,7 @@ from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sendout/v1/usage.proto\x12\nsendout.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xe0\x01\n\x08UsageRow\x12\x1e\n\x10\x63ontact_point_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08topic_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63ountry\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12$\n\x03\x64\x61y\x18\x04 \x01(\x0b\x32\x11.google.type.DateB\x04\xe2\x41\x01\x03\x12\x16\n\x08messages\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x62illable_segments\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12&\n\x04\x63ost\x18\x07 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03*\xa5\x01\n\x0eUsageDimension\x12\x1f\n\x1bUSAGE_DIMENSION_UNSPECIFIED\x10\x00\x12!\n\x1dUSAGE_DIMENSION_CONTACT_POINT\x10\x01\x12\x19\n\x15USAGE_DIMENSION_TOPIC\x10\x02\x12\x1b\n\x17USAGE_DIMENSION_COUNTRY\x10\x03\x12\x17\n\x13USAGE_DIMENSION_DAY\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sendout/v1/usage.proto\x12\nsendout.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\x81\x02\n\x08UsageRow\x12\x1e\n\x10\x63ontact_point_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08topic_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63ountry\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12$\n\x03\x64\x61y\x18\x04 \x01(\x0b\x32\x11.google.type.DateB\x04\xe2\x41\x01\x03\x12\x16\n\x08messages\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x62illable_segments\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12&\n\x04\x63ost\x18\x07 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03\x12\x1f\n\x11unpriced_segments\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03*\xc0\x01\n\x0eUsageDimension\x12\x1f\n\x1bUSAGE_DIMENSION_UNSPECIFIED\x10\x00\x12!\n\x1dUSAGE_DIMENSION_CONTACT_POINT\x10\x01\x12\x19\n\x15USAGE_DIMENSION_TOPIC\x10\x02\x12\x1b\n\x17USAGE_DIMENSION_COUNTRY\x10\x03\x12\x17\n\x13USAGE_DIMENSION_DAY\x10\x04\x12\x19\n\x15USAGE_DIMENSION_MONTH\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,8 +48,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USAGEROW'].fields_by_name['billable_segments']._serialized_options = b'\342A\001\003'
   _globals['_USAGEROW'].fields_by_name['cost']._loaded_options = None
   _globals['_USAGEROW'].fields_by_name['cost']._serialized_options = b'\342A\001\003'
-  _globals['_USAGEDIMENSION']._serialized_start=348
-  _globals['_USAGEDIMENSION']._serialized_end=513
+  _globals['_USAGEROW'].fields_by_name['unpriced_segments']._loaded_options = None
+  _globals['_USAGEROW'].fields_by_name['unpriced_segments']._serialized_options = b'\342A\001\003'
+  _globals['_USAGEDIMENSION']._serialized_start=381
+  _globals['_USAGEDIMENSION']._serialized_end=573
   _globals['_USAGEROW']._serialized_start=121
-  _globals['_USAGEROW']._serialized_end=345
+  _globals['_USAGEROW']._serialized_end=378
 # @@protoc_insertion_point(module_scope)
