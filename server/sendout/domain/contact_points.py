@@ -22,10 +22,13 @@ DEFAULT_MAX_SEGMENTS = limits.MAX_SEGMENTS
 DEFAULT_SEGMENTS_PER_SECOND = 1.0
 DEFAULT_BURST_SEGMENTS = 1
 DEFAULT_TIME_ZONE = "UTC"
+DEFAULT_BACKLOG_HOURS = 72
 
 MAX_SEGMENTS_PER_SECOND = 10_000
 MAX_BURST_SEGMENTS = 10_000
 MAX_DAILY_SEGMENTS = 2_147_483_647
+MAX_BACKLOG_HOURS = 2_160
+MAX_NUMBER_MESSAGES_PER_HOUR = 1_000
 MAX_ROLES = 100
 MAX_COUNTRIES = 300
 MAX_SENDER_NAME = 11
@@ -41,6 +44,13 @@ class SenderKind(enum.Enum):
     NUMBER = "number"
     SHORT_CODE = "short_code"
     NAME = "name"
+
+
+class ConsentPolicy(enum.StrEnum):
+    """Whose word is needed before a message may go out."""
+
+    BLOCK_OPTED_OUT = "BLOCK_OPTED_OUT"
+    REQUIRE_OPT_IN = "REQUIRE_OPT_IN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,9 @@ class ContactPoint:
     quiet_hours: QuietHours | None = None
     smart_encoding: bool = False
     enabled: bool = True
+    consent_policy: ConsentPolicy = ConsentPolicy.BLOCK_OPTED_OUT
+    number_messages_per_hour: int = 0  # 0: no limit
+    max_backlog_hours: int = DEFAULT_BACKLOG_HOURS
     create_time: int = 0
     update_time: int = 0
     send_notification_roles: tuple[str, ...] = ()
@@ -91,6 +104,7 @@ def settled(typed: ContactPoint) -> ContactPoint:
         segments_per_second=typed.segments_per_second or DEFAULT_SEGMENTS_PER_SECOND,
         burst_segments=typed.burst_segments or DEFAULT_BURST_SEGMENTS,
         cap_time_zone=typed.cap_time_zone or DEFAULT_TIME_ZONE,
+        max_backlog_hours=typed.max_backlog_hours or DEFAULT_BACKLOG_HOURS,
         allowed_countries=tuple(dict.fromkeys(code.upper() for code in typed.allowed_countries)),
         send_notification_roles=tuple(dict.fromkeys(typed.send_notification_roles)),
         start_conversation_roles=tuple(dict.fromkeys(typed.start_conversation_roles)),
@@ -166,6 +180,18 @@ def _limit_problems(point: ContactPoint) -> _Problems:
             "daily_segment_cap",
             point.daily_segment_cap,
             f"Choose at most {MAX_DAILY_SEGMENTS:,} segments a day, or 0 for no cap.",
+        )
+    if not 0 <= point.number_messages_per_hour <= MAX_NUMBER_MESSAGES_PER_HOUR:
+        yield (
+            "number_messages_per_hour",
+            point.number_messages_per_hour,
+            f"Choose at most {MAX_NUMBER_MESSAGES_PER_HOUR:,} messages an hour, or 0 for no limit.",
+        )
+    if not 1 <= point.max_backlog_hours <= MAX_BACKLOG_HOURS:
+        yield (
+            "max_backlog_hours",
+            point.max_backlog_hours,
+            f"Choose 1 to {MAX_BACKLOG_HOURS:,} hours, or 0 for {DEFAULT_BACKLOG_HOURS}.",
         )
 
 

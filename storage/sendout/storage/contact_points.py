@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, null
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sendout.domain.contact_points import ContactPoint, QuietHours
+from sendout.domain.contact_points import ConsentPolicy, ContactPoint, QuietHours
 from sendout.domain.permissions import EVERYONE, Grant
 from sendout.storage.tables import contact_point, principal, principal_role, role_grant
 
@@ -167,6 +167,7 @@ def _contact_point(row: Any, lists: dict[tuple[str, str], list[str]]) -> Contact
         | {
             "allowed_countries": tuple(values["allowed_countries"]),
             "quiet_hours": QuietHours(**quiet) if quiet else None,
+            "consent_policy": ConsentPolicy(values["consent_policy"]),
         }
         | {name: tuple(lists.get((row.id, grant.value), ())) for grant, name in _LISTS.items()}
     )

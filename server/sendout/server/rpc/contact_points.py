@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sendout.domain.contact_points import MUTABLE, ContactPoint, QuietHours
+from sendout.domain.contact_points import MUTABLE, ConsentPolicy, ContactPoint, QuietHours
+from sendout.domain.errors import field_invalid
 from sendout.server.commands.contact_points import ContactPoints
 from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.convert import changes, timestamp
@@ -13,6 +14,7 @@ from sendout.v1 import contact_point_pb2, contact_point_service_pb2, contact_poi
 
 _LISTS = frozenset({"send_notification_roles", "start_conversation_roles", "allowed_countries"})
 _TRUE_UNLESS_SET = frozenset({"emoji_enabled", "enabled"})
+_POLICY_PREFIX = "CONSENT_POLICY_"
 
 
 class ContactPointServicer(contact_point_service_pb2_grpc.ContactPointServiceServicer):
@@ -66,12 +68,22 @@ def _read(typed: contact_point_pb2.ContactPoint, name: str) -> Any:
     value = getattr(typed, name)
     if name in _LISTS:
         return tuple(value)
+    if name == "consent_policy":
+        return _policy(value)
     if name in _TRUE_UNLESS_SET:
         return value if typed.HasField(name) else True
     if name == "quiet_hours":
         quiet = typed.quiet_hours
         return QuietHours(quiet.start, quiet.end, quiet.fallback_time_zone) if typed.HasField(name) else None
     return value
+
+
+def _policy(value: int) -> ConsentPolicy:
+    if value not in contact_point_pb2.ConsentPolicy.values():
+        raise field_invalid("contact_point.consent_policy", value, "Choose BLOCK_OPTED_OUT or REQUIRE_OPT_IN.")
+    if value == contact_point_pb2.CONSENT_POLICY_UNSPECIFIED:
+        return ConsentPolicy.BLOCK_OPTED_OUT
+    return ConsentPolicy(contact_point_pb2.ConsentPolicy.Name(value).removeprefix(_POLICY_PREFIX))
 
 
 def _reader(name: str) -> Any:
@@ -86,7 +98,8 @@ def _message(point: ContactPoint) -> contact_point_pb2.ContactPoint:
         contact_point_id=point.id,
         create_time=timestamp(point.create_time),
         update_time=timestamp(point.update_time),
-        **{name: getattr(point, name) for name in MUTABLE - {"quiet_hours"}},
+        consent_policy=f"{_POLICY_PREFIX}{point.consent_policy}",
+        **{name: getattr(point, name) for name in MUTABLE - {"quiet_hours", "consent_policy"}},
     )
     if point.quiet_hours is not None:
         message.quiet_hours.start = point.quiet_hours.start

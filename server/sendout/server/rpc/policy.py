@@ -123,6 +123,11 @@ _SERVICES: dict[str, dict[str, Rule]] = {
         "ReplyToConversation": _converses("ReplyToConversation"),
         "CloseConversation": _converses("CloseConversation"),
     },
+    "PriceService": {
+        "CreatePrice": _administer("CreatePrice"),
+        "ListPrices": _HISTORY,
+        "DeletePrice": _administer("DeletePrice"),
+    },
     "UsageService": {"GetUsage": _HISTORY},
     "AuditService": {"ListAuditEntries": _ADMINISTER},
     "SimulatorService": {

@@ -57,6 +57,7 @@ from sendout.v1 import (
     conversation_service_pb2,
     history_service_pb2,
     notification_service_pb2,
+    price_service_pb2,
     role_service_pb2,
     simulator_service_pb2,
     snippet_service_pb2,
@@ -69,6 +70,7 @@ _LATER = (
     audit_service_pb2,
     consent_service_pb2,
     conversation_service_pb2,
+    price_service_pb2,
     snippet_service_pb2,
     usage_service_pb2,
 )

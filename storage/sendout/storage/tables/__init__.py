@@ -3,9 +3,9 @@
 from sendout.storage.tables.base import metadata
 from sendout.storage.tables.delivery import carrier_ref, inbound, receipt, simulator_message, worker
 from sendout.storage.tables.history import archived, event, event_head, tally, tally_delta, usage
-from sendout.storage.tables.identity import api_key, audit, principal, principal_role, role, session
+from sendout.storage.tables.identity import api_key, audit, principal, principal_role, quota_use, role, session
 from sendout.storage.tables.notification import is_open, message, notification, progress, request
-from sendout.storage.tables.settings import consent, contact_point, conversation, role_grant, snippet, topic
+from sendout.storage.tables.settings import consent, contact_point, conversation, price, role_grant, snippet, topic
 
 __all__ = [
     "api_key",
@@ -22,9 +22,11 @@ __all__ = [
     "message",
     "metadata",
     "notification",
+    "price",
     "principal",
     "principal_role",
     "progress",
+    "quota_use",
     "receipt",
     "request",
     "role",

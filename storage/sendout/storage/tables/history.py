@@ -52,10 +52,15 @@ usage = Table(
     Column("index", Integer, primary_key=True),
     Column("contact_point_id", String(63), nullable=False),
     Column("topic_id", String(63), nullable=False),
+    Column("country", String(3), nullable=False, server_default=""),
     Column("segments", SmallInteger, nullable=False),
-    Column("time", Micros, nullable=False),
+    Column("nanos", BigInteger, nullable=True),  # what all segments together cost; NULL: no price was known
+    Column("currency", String(3), nullable=False, server_default=""),
+    Column("time", Micros, nullable=False),  # when the carrier took it
     sqlite_with_rowid=False,
 )
+Index("ix_usage_time", usage.c.time)
+Index("ix_usage_contact_point", usage.c.contact_point_id, usage.c.time)
 
 # A run of neighbouring messages of one notification that changed alike in one transaction: first..last inclusive.
 event = Table(

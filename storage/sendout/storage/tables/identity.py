@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, LargeBinary, String, Table, false
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, LargeBinary, String, Table, false, text
 
 from sendout.storage.tables.base import Micros, Serial, metadata
 
@@ -44,6 +44,16 @@ api_key = Table(
     Column("expire_time", Micros, nullable=True),
     Column("last_used_time", Micros, nullable=True),  # to the minute
     Column("revoke_time", Micros, nullable=True),
+    Column("daily_segment_quota", BigInteger, nullable=False, server_default=text("0")),  # 0: none
+)
+
+# What was sent with a key on one UTC day, of those that have a quota.
+quota_use = Table(
+    "quota_use",
+    metadata,
+    Column("api_key_id", String(32), primary_key=True),
+    Column("day", Micros, primary_key=True),
+    Column("segments", BigInteger, nullable=False),
 )
 
 session = Table(

@@ -30,7 +30,9 @@ notification = Table(
     Column("principal_id", ForeignKey("principal.id", ondelete="RESTRICT"), nullable=False),
     Column("carrier", String(63), nullable=False),
     Column("sender", String(16), nullable=False),  # what recipients saw, whatever the contact point says later
-    Column("text", Text, nullable=True),  # NULL once purged
+    Column("text", Text, nullable=True),  # as sent, variables not filled in; NULL once purged
+    Column("given_text", Text, nullable=True),  # as given, only where smart encoding changed it
+    Column("replacement_count", SmallInteger, nullable=False, server_default=text("0")),
     Column("encoding", SmallInteger, nullable=False),
     Column("segments", SmallInteger, nullable=False),  # of the longest message
     Column("message_count", Integer, nullable=False),
@@ -57,6 +59,7 @@ message = Table(
     Column("index", Integer, primary_key=True),
     Column("number", String(16), nullable=True),  # E.164; NULL once erased
     Column("number_key", LargeBinary(16), nullable=False),  # keyed hash, matched against consent
+    Column("country", String(3), nullable=False, server_default=""),  # ISO 3166-1; "" where the number has none
     Column("state", SmallInteger, nullable=False),
     Column("previous", SmallInteger, nullable=False),  # the state before: lets an UPDATE return what it changed from
     Column("reason", String(32), nullable=False),
@@ -64,7 +67,7 @@ message = Table(
     Column("attempt", SmallInteger, nullable=False),  # claims so far; with owner it names one try
     Column("refusals", SmallInteger, nullable=False),  # tries that count against the retry limit
     Column("owner", Integer, nullable=True),  # incarnation of the worker that claimed it last
-    Column("due_time", Micros, nullable=True),  # not to be claimed before (retry)
+    Column("due_time", Micros, nullable=True),  # HELD until then; QUEUED: not to be claimed before (retry)
     Column("sent_time", Micros, nullable=True),
     Column("final_time", Micros, nullable=True),
     Column("text", Text, nullable=True),  # only where personalised
@@ -72,6 +75,8 @@ message = Table(
     sqlite_with_rowid=False,
     postgresql_with={"fillfactor": 70},
 )
+# What a number got and what waits for it, newest first. Neither column ever changes, so updates stay heap-only.
+Index("ix_message_number", message.c.number_key, message.c.notification_id)
 
 # Kept apart from the notification because it changes with every batch and the text need not be copied each time.
 progress = Table(
@@ -81,6 +86,7 @@ progress = Table(
     Column("contact_point_id", String(63), nullable=False),
     Column("done", Boolean, nullable=False, server_default=false()),
     Column("update_time", Micros, nullable=False),
+    Column("release_time", Micros, nullable=True),  # when the first of the held messages is due, or earlier
     *(
         Column(name, Integer, nullable=False, server_default=text("0"))
         for name in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -40,6 +41,9 @@ contact_point = Table(
     Column("quiet_hours", JSON, nullable=True),
     Column("smart_encoding", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    Column("consent_policy", String(32), nullable=False, server_default="BLOCK_OPTED_OUT"),
+    Column("number_messages_per_hour", Integer, nullable=False, server_default=text("0")),
+    Column("max_backlog_hours", Integer, nullable=False, server_default=text("72")),
     Column("create_time", Micros, nullable=False),
     Column("update_time", Micros, nullable=False),
 )
@@ -104,7 +108,23 @@ consent = Table(
     Column("source", String(32), nullable=False),
     Column("evidence", Text, nullable=False),
     Column("principal_id", String(63), nullable=False),
-    Column("update_time", Micros, nullable=False),
+    Column("consent_time", Micros, nullable=False),  # when the person said so
+    Column("update_time", Micros, nullable=False),  # when it was recorded
+    Index("ix_consent_update_time", "update_time", "number_key"),
+)
+
+# What one segment costs from a time on; "" stands for all contact points, or all countries. Never changed.
+price = Table(
+    "price",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("contact_point_id", String(63), nullable=False),
+    Column("country", String(3), nullable=False),
+    Column("start_time", Micros, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("nanos", BigInteger, nullable=False),  # of the currency's unit, per segment
+    Column("create_time", Micros, nullable=False),
+    Index("uq_price_from", "contact_point_id", "country", "start_time", unique=True),
 )
 
 conversation = Table(
