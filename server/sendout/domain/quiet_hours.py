@@ -12,16 +12,16 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import phonenumbers
 from phonenumbers import timezone
 
 from sendout.domain.contact_points import QuietHours
+from sendout.domain.days import local
 from sendout.domain.tallies import SECOND_US
 from sendout.domain.time_zones import zone_named
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE_US = 60 * SECOND_US
 _DAY_US = 24 * 60 * _MINUTE_US
 _HORIZON_US = 2 * _DAY_US  # the same hours come every day: what is not common in two days is not common
@@ -130,7 +130,7 @@ def _wall_clock(zone: str, moment_us: int) -> int:
 
 
 def _offset(zone: str, moment_us: int) -> int:
-    offset = (_EPOCH + timedelta(microseconds=moment_us)).astimezone(zone_named(zone)).utcoffset()
+    offset = local(moment_us, zone_named(zone)).utcoffset()
     return (offset or timedelta()) // timedelta(microseconds=1)
 
 

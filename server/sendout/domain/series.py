@@ -7,17 +7,16 @@ clocks change), an hour begins at a full hour of the local clock and wherever th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from sendout.domain.tallies import QUARTER_HOUR_S, SECOND_US, bucket_of
+from sendout.domain.days import first_moment, local
+from sendout.domain.tallies import QUARTER_HOUR_S, SECOND_US
 
 MAX_BUCKETS = 1_000
 _QUARTER_US = QUARTER_HOUR_S * SECOND_US
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Width(StrEnum):
@@ -53,29 +52,17 @@ def _hours(start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[int]:
 
 
 def _hour(moment_us: int, zone: ZoneInfo) -> tuple[int, timedelta | None]:
-    local = _local(moment_us, zone)
-    return local.hour, local.utcoffset()
+    clock = local(moment_us, zone)
+    return clock.hour, clock.utcoffset()
 
 
 def _days(start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[int]:
-    day, last = _local(start_us, zone).date(), start_us
+    day, last = local(start_us, zone).date(), start_us
     while True:
         day += timedelta(days=1)
-        border = _first_moment(day, zone)
+        border = first_moment(day, zone)
         if border >= end_us:
             return
         if border > last:  # a zone that crossed the date line has a date without any moment
             yield border
             last = border
-
-
-def _first_moment(day: date, zone: ZoneInfo) -> int:
-    # Where clocks skip midnight this is a moment after the skip, so look back for the first one of the date.
-    moment = bucket_of((datetime.combine(day, time(), zone) - _EPOCH) // _MICROSECOND, QUARTER_HOUR_S)
-    while _local(moment - _QUARTER_US, zone).date() >= day:
-        moment -= _QUARTER_US
-    return moment
-
-
-def _local(moment_us: int, zone: ZoneInfo) -> datetime:
-    return (_EPOCH + timedelta(microseconds=moment_us)).astimezone(zone)
