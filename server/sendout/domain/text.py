@@ -119,6 +119,11 @@ def forcing_characters(text: str) -> list[tuple[int, str, str]]:
     return [(index, char, unicodedata.name(char, _code_point(char))) for index, char in found]
 
 
+def segments_without_forcing(text: str) -> int:
+    """Segments the text would take if it had none of its `forcing_characters`."""
+    return segments_of(_NOT_GSM.sub("", text))[2]
+
+
 def _layout(text: str, reference_bits: int) -> tuple[Encoding, int, list[int]]:
     """Return the encoding, the units, and the index at which each part ends."""
     if reference_bits not in _PER_PART:
