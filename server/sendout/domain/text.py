@@ -79,8 +79,11 @@ _EXTENDED_CLASS = re.escape("".join(_EXTENSION))
 _ALL_BASIC = re.compile(f"[{_SENDABLE}]*")
 _ALL_GSM = re.compile(f"[{_SENDABLE}{_EXTENDED_CLASS}]*")
 _NOT_GSM = re.compile(f"[^{_SENDABLE}{_EXTENDED_CLASS}]")
-_EXTENDED = re.compile(f"[{_EXTENDED_CLASS}]")
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+# What costs two units: an escape pair, or a surrogate pair.
+_COSTLY = {
+    Encoding.GSM_7: re.compile(f"[{_EXTENDED_CLASS}]"),
+    Encoding.UCS_2: re.compile("[\U00010000-\U0010ffff]"),
+}
 
 _SINGLE = {Encoding.GSM_7: 160, Encoding.UCS_2: 70}
 # Every part of several spends 6 octets (8-bit reference) or 7 (16-bit) of its 140 on the concatenation header.
@@ -108,6 +111,18 @@ def segments_of(text: str, *, reference_bits: int = 8) -> tuple[Encoding, int, i
     return encoding, units, len(ends)
 
 
+def units_left(text: str, *, reference_bits: int = 8) -> int:
+    """Units left in the last segment before one more is needed; in the first for an empty text.
+
+    So many more characters of one unit fit, as long as the encoding stays. One of two units never fits into one left.
+    """
+    encoding, units, ends = _layout(text, reference_bits)
+    if len(ends) <= 1:
+        return _SINGLE[encoding] - units
+    last = text[ends[-2] :]
+    return _PER_PART[reference_bits][encoding] - len(last) - len(_COSTLY[encoding].findall(last))
+
+
 def normalise(text: str) -> str:
     """Return the text in NFC: a decomposed é would cost double and force the 16-bit encoding."""
     return unicodedata.normalize("NFC", text)
@@ -131,8 +146,7 @@ def _layout(text: str, reference_bits: int) -> tuple[Encoding, int, list[int]]:
     encoding, double = Encoding.GSM_7, []
     if not _ALL_BASIC.fullmatch(text):
         encoding = Encoding.GSM_7 if _ALL_GSM.fullmatch(text) else Encoding.UCS_2
-        costly = _EXTENDED if encoding is Encoding.GSM_7 else _ASTRAL
-        double = [match.start() for match in costly.finditer(text)]
+        double = [match.start() for match in _COSTLY[encoding].finditer(text)]
     units = len(text) + len(double)
     if units <= _SINGLE[encoding]:
         return encoding, units, [len(text)] if text else []

@@ -22,7 +22,9 @@ from sendout.domain.text import (
     problems,
     segment,
     segments_of,
+    segments_without_forcing,
     smart_encode,
+    units_left,
 )
 
 CAPACITY = {
@@ -101,6 +103,51 @@ def test_parts_are_filled_greedily_and_pairs_stay_whole(text: str, bits: int) ->
             assert gsm_encode(part)[-1] != 0x1B
         else:
             assert part.encode("utf-16-be")[-2] & 0xFC != 0xD8
+
+
+# A character of one unit that changes no encoding, and one of two.
+FILLERS = {Encoding.GSM_7: ("x", "€"), Encoding.UCS_2: ("я", E)}
+
+
+@given(texts, st.sampled_from([8, 16]))
+def test_units_left_is_what_still_fits(text: str, bits: int) -> None:
+    """S27: so many more characters of one unit keep the number of SMS, and one more raises it by one."""
+    before, left = segment(text, reference_bits=bits), units_left(text, reference_bits=bits)
+    one, two = FILLERS[before.encoding]
+    assert left >= 0
+    assert segment(text + one * left, reference_bits=bits).count == max(1, before.count)
+    assert segment(text + one * (left + 1), reference_bits=bits).count == max(1, before.count) + 1
+    assert units_left(text + one * left, reference_bits=bits) == 0
+    assert segment(text + two * (left // 2 + 1), reference_bits=bits).count > max(1, before.count)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("", 160),
+        ("a" * 160, 0),
+        ("a" * 161, 145),  # 153 and 8
+        ("a" * 306, 0),
+        ("€" * 81, 143),  # 152 and 10: one unit was left over in the first part
+        ("a" * 159, 1),
+        ("a" * 159 + "€", 145),
+        ("Я", 69),
+        ("Я" * 71, 63),
+        (E * 36, 61),  # 66 and 6
+        (E * 66, 1),  # 66 and 66: one unit left, into which no emoji fits
+    ],
+)
+def test_units_left(text: str, left: int) -> None:
+    """What is left is counted in the last part, whatever pairs left over in the parts before it."""
+    assert units_left(text) == left
+
+
+@given(texts)
+def test_segments_without_forcing(text: str) -> None:
+    """Without what forces 16-bit units a text takes the SMS of what remains, which is GSM."""
+    rest = "".join(char for char in text if char in GSM_CHARACTERS)
+    assert segments_without_forcing(text) == segment(rest).count
+    assert segment(rest).encoding is Encoding.GSM_7
 
 
 @given(texts, st.characters(exclude_categories=["Cs"]))
