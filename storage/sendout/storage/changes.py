@@ -31,10 +31,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sendout.domain.clock import SystemClock
 from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, OPEN, PROVES_SENT, ReasonCode, State
+from sendout.storage.billing import Handed, book_usage
 from sendout.storage.event_log import MAX_RUN, Run, append_events
-from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
-from sendout.storage.tables import message, notification, progress, tally_delta, usage
+from sendout.storage.prices import PriceBook
+from sendout.storage.rows import Columns, rows_parameters, rows_table
+from sendout.storage.tables import message, notification, progress, tally_delta
 from sendout.storage.tables.history import COUNTS
 
 QUARTER_HOUR_US = 900 * 1_000_000
@@ -78,6 +81,7 @@ class Changed:
     segments: int
     attempt: int
     first_sent: bool
+    country: str = ""
     sent_time: int | None = None
 
 
@@ -99,9 +103,10 @@ class Facts:
 
 
 class FactsCache:
-    """Facts by notification id, kept for the last few thousand notifications of this process."""
+    """Facts by notification id, kept for the last few thousand notifications of this process, and prices."""
 
-    def __init__(self, size: int = 4096) -> None:
+    def __init__(self, size: int = 4096, prices: PriceBook | None = None) -> None:
+        self.prices = prices or PriceBook(SystemClock())
         self._size = size
         self._facts: dict[uuid.UUID, Facts] = {}
 
@@ -140,6 +145,7 @@ RETURNING = (
     message.c.reason,
     message.c.segments,
     message.c.attempt,
+    message.c.country,
     message.c.sent_time,
 )
 
@@ -209,6 +215,7 @@ def _changed(row: Any, now_us: int) -> Changed:
         row.segments,
         row.attempt,
         state in PROVES_SENT and unsent_before,
+        row.country,
         row.sent_time,
     )
 
@@ -254,7 +261,7 @@ async def book(connection: AsyncConnection, facts: FactsCache, changed: Sequence
     known = await facts.load(connection, (change.notification_id for change in changed))
     await _book_progress(connection, changed, now_us)
     await _book_tallies(connection, known, changed)
-    await _book_usage(connection, known, changed, now_us)
+    await book_usage(connection, facts.prices, _handed(known, changed), now_us)
     await append_events(connection, _runs(changed, now_us))
 
 
@@ -321,27 +328,13 @@ _ADD_TALLY = insert(tally_delta).values(
 )
 
 
-_USAGE_COLUMNS: Columns = {
-    "notification_id": Uuid(),
-    "index": Integer(),
-    "contact_point_id": String(),
-    "topic_id": String(),
-    "segments": SmallInteger(),
-    "time": BigInteger(),
-}
-
-
-async def _book_usage(
-    connection: AsyncConnection, known: dict[uuid.UUID, Facts], changed: Sequence[Changed], now_us: int
-) -> None:
-    rows = [
-        (c.notification_id, c.index, of.contact_point_id, of.topic_id, c.segments, now_us)
+def _handed(known: dict[uuid.UUID, Facts], changed: Sequence[Changed]) -> list[Handed]:
+    return [
+        Handed(c.notification_id, c.index, of.contact_point_id, of.topic_id, c.country, c.segments)
         for c in changed
         if c.first_sent
         for of in (known[c.notification_id],)
     ]
-    if rows:
-        await insert_rows(connection, usage, _USAGE_COLUMNS, rows)
 
 
 def _runs(changed: Sequence[Changed], now_us: int) -> list[Run]:
