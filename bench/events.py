@@ -24,8 +24,10 @@ from sendout.domain.clock import SystemClock
 from sendout.domain.cursors import ResumeTokens
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.states import State
+from sendout.server.commands.drafting import Drafts
 from sendout.server.commands.event_feed import EventFeed
-from sendout.server.commands.send_notification import Header, NewRecipient, SendNotification
+from sendout.server.commands.headers import Header, NewRecipient
+from sendout.server.commands.send_notification import SendNotification
 from sendout.server.commands.stream_events import Batch, EventQuery, StreamEvents
 from sendout.server.rpc.delivery_events import response_of
 from sendout.storage.changes import Change, FactsCache, apply
@@ -98,7 +100,8 @@ async def accepted(database: Database, count: int) -> uuid.UUID:
     async with database.read() as connection:
         sender = (await connection.execute(select(principal.c.id).limit(1))).scalar_one()
     rings = Rings(connect("unix:///nowhere"))
-    send = SendNotification(database, SystemClock(), rings, b"n" * 32, frozenset({"simulator"}))
+    drafts = Drafts(database, SystemClock(), b"n" * 32, frozenset({"simulator"}))
+    send = SendNotification(drafts, database, SystemClock(), rings)
     caller = Caller(sender, "", "Bench", frozenset({"everyone", "admin"}), frozenset(Permission))
     header = Header(text="The bridge is closed.", contact_point_id="main")
     kept = await send(caller, header, [NewRecipient(number) for number in numbers(count)])

@@ -23,7 +23,9 @@ from sendout.domain.clock import SystemClock
 from sendout.domain.errors import SendoutError
 from sendout.domain.states import State
 from sendout.server.commands.api_keys import ApiKeys
-from sendout.server.commands.send_notification import Header, NewRecipient, SendNotification
+from sendout.server.commands.drafting import Drafts
+from sendout.server.commands.headers import Header, NewRecipient
+from sendout.server.commands.send_notification import SendNotification
 from sendout.storage.engine import Database
 from sendout.storage.handsets import Submit, read_submits
 from sendout.storage.ring import Rings, connect
@@ -171,7 +173,7 @@ async def site(zygote: Zygote, database_url: str, redis_url: str, rate: float, *
         await add_contact_point(database, segments_per_second=rate)
         _, key = await ApiKeys(database, SystemClock(), lambda: None).create(CALLER, "Load")
         try:
-            send = SendNotification(database, SystemClock(), rings, NUMBER_SECRET, frozenset({"simulator"}))
+            send = _send_command(database, rings)
             yield Site(database, fleet, send, key)
         finally:
             await fleet.close()
@@ -240,3 +242,8 @@ class Clients:
 
 
 _TRY_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+
+
+def _send_command(database: Database, rings: Rings) -> SendNotification:
+    clock = SystemClock()
+    return SendNotification(Drafts(database, clock, NUMBER_SECRET, frozenset({"simulator"})), database, clock, rings)

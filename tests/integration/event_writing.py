@@ -22,7 +22,7 @@ from sendout.server.commands.stream_events import Batch, Delivery, EventQuery, S
 from sendout.storage import notifications
 from sendout.storage.changes import Change, FactsCache, apply
 from sendout.storage.engine import Database
-from sendout.storage.notifications import NewMessage
+from sendout.storage.notifications import NewMessage, Start, Starts
 from sendout.storage.tables import event, event_head
 from tests.integration.pipeline import add_contact_point, add_principal
 
@@ -67,11 +67,17 @@ class EventWriter:
             "trace_id": "ab" * 16,
             "span_id": "cd" * 8,
         } | values
-        messages = [NewMessage(n, f"+44740{n:07d}", b"k" * 16, 1, None, (crm or {}).get(n)) for n in range(count)]
+        queued = Start(State.QUEUED, ReasonCode.NONE, None)
+        messages = [
+            NewMessage(n, f"+44740{n:07d}", b"k" * 16, "GB", 1, None, (crm or {}).get(n), queued) for n in range(count)
+        ]
+        starts = Starts()
+        for n in range(count):
+            starts.add(n, 1, queued)
         async with self.database.write() as connection:
-            await notifications.insert_notification(connection, columns, State.QUEUED)
-            await notifications.insert_messages(connection, columns["id"], messages, State.QUEUED, "")
-            await notifications.book_accept(connection, columns, State.QUEUED, "")
+            await notifications.insert_notification(connection, columns, starts)
+            await notifications.insert_messages(connection, columns["id"], messages)
+            await notifications.book_accept(connection, columns, starts)
         return uuid.UUID(str(columns["id"]))
 
     async def change(

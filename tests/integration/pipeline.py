@@ -16,7 +16,9 @@ from sendout.domain.permissions import Caller, Permission
 from sendout.domain.states import State
 from sendout.server.carriers.base import CarrierContext
 from sendout.server.carriers.simulator import SimulatorCarrier
-from sendout.server.commands.send_notification import Accepted, Header, NewRecipient, SendNotification
+from sendout.server.commands.drafting import Drafts
+from sendout.server.commands.headers import Header, NewRecipient
+from sendout.server.commands.send_notification import Accepted, SendNotification
 from sendout.server.config import load_settings
 from sendout.server.config_sections import DispatchSettings
 from sendout.server.dispatch.dispatcher import Dispatcher
@@ -103,7 +105,10 @@ class Pipeline:
     settings: DispatchSettings = field(default_factory=DispatchSettings)
 
     def send_command(self) -> SendNotification:
-        return SendNotification(self.database, self.clock, self.rings, NUMBER_SECRET, frozenset({"simulator"}))
+        return SendNotification(self.drafts(), self.database, self.clock, self.rings)
+
+    def drafts(self) -> Drafts:
+        return Drafts(self.database, self.clock, NUMBER_SECRET, frozenset({"simulator"}))
 
     async def send(self, numbers: Sequence[str], text: str = "Hello", **header: Any) -> Accepted:
         """Accept a notification to these numbers."""

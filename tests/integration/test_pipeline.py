@@ -147,6 +147,7 @@ async def test_an_opt_out_after_accept_suppresses(pipe: Pipeline) -> None:
                 source="test",
                 evidence="",
                 principal_id="",
+                consent_time=0,
                 update_time=0,
             )
         )
@@ -178,11 +179,11 @@ async def test_a_disabled_contact_point_pauses_and_goes_on(pipe: Pipeline) -> No
 
 
 async def _looked_at(pipe: Pipeline) -> object:
-    """The notification, once the dispatcher has deferred its range."""
+    """The notification, once the dispatcher has looked at it and lets the contact point rest."""
     async with pipe.database.read() as connection:
         identifier = (await connection.execute(select(notification.c.id))).scalar_one()
     client = connect(pipe.redis_url)
-    while not await client.zcard("so:{simulator}:deferred"):
+    while (await client.zscore("so:{simulator}:points", "main") or 0) < pipe.clock.now_us() + 1_000_000:
         await asyncio.sleep(0.02)
     await client.aclose()
     return identifier

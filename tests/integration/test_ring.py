@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sendout.domain.rates import SECOND, Limit, Pace, earliest, grant, lost
-from sendout.storage.claims import Range
-from sendout.storage.ring import Fenced, Lost, Rate, Ring, connect
+from sendout.storage.ranges import Range
+from sendout.storage.ring import Asked, Fenced, Lost, Rate, Ring, connect
 from tests.unit.domain.test_rates import most_in_a_second
 
 A, B, C = (uuid.UUID(int=n) for n in (1, 2, 3))
@@ -98,7 +98,7 @@ async def permit(
         "cp",
         rate or Rate(100.0, 1),
         None,
-        [(f"m{i}", c) for i, c in enumerate(costs)],
+        [Asked(f"m{i}", c, b"k") for i, c in enumerate(costs)],
         grace=0.05,
         horizon=5.0,
     )
@@ -149,7 +149,7 @@ async def test_the_script_agrees_with_the_arithmetic(ring: Ring, valkey_url: str
             "cp",
             Rate(limit.rate, limit.burst),
             None,
-            [(str(i), c) for i, c in enumerate(costs)],
+            [Asked(str(i), c, b"k") for i, c in enumerate(costs)],
             grace=0.05,
             horizon=3600.0,
         )
@@ -168,7 +168,7 @@ async def test_the_script_agrees_with_the_arithmetic(ring: Ring, valkey_url: str
 async def test_a_lost_pace_costs_a_second_not_a_burst(ring: Ring) -> None:
     """With no state on record the first permit is a second and the grace away."""
     epoch, _ = await ring.open("m")
-    permits = await ring.permit(epoch, 1, "cp", Rate(100.0, 1), None, [("m", 1)], grace=0.05, horizon=5.0)
+    permits = await ring.permit(epoch, 1, "cp", Rate(100.0, 1), None, [Asked("m", 1, b"k")], grace=0.05, horizon=5.0)
     assert permits.waits == [1.05]
     assert lost(Limit(100.0), 0.0).tat == 1_050_000.0
 
@@ -179,7 +179,7 @@ async def test_the_account_paces_all_contact_points(ring: Ring) -> None:
     writes = []
     for i in range(200):
         permits = await ring.permit(
-            epoch, 1, f"cp{i % 2}", Rate(100.0, 1), Rate(100.0, 1), [(f"m{i}", 1)], grace=0.05, horizon=60.0
+            epoch, 1, f"cp{i % 2}", Rate(100.0, 1), Rate(100.0, 1), [Asked(f"m{i}", 1, b"k")], grace=0.05, horizon=60.0
         )
         writes.append(((time.monotonic() + permits.waits[0]) * SECOND, 1))
     assert most_in_a_second(writes) <= 100

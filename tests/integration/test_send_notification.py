@@ -14,7 +14,7 @@ from sendout.domain import limits
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import NumberProblem
 from sendout.domain.paging import PageTokens
-from sendout.server.commands.send_notification import Header, NewRecipient
+from sendout.server.commands.headers import Header, NewRecipient
 from sendout.server.commands.topics import Topics
 from sendout.storage.engine import Database
 from sendout.storage.tables import (

@@ -18,7 +18,7 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType, V
 
 
 class NumberProblem(enum.StrEnum):
-    """Why a typed number cannot be sent to. The last three are found by callers; here so that there is one list."""
+    """Why a recipient cannot be sent to. From DUPLICATE on callers find them; here so that there is one list."""
 
     EMPTY = "EMPTY"
     LETTERS = "LETTERS"
@@ -34,6 +34,12 @@ class NumberProblem(enum.StrEnum):
     DUPLICATE = "DUPLICATE"
     OPTED_OUT = "OPTED_OUT"
     COUNTRY_NOT_ALLOWED = "COUNTRY_NOT_ALLOWED"
+    NOT_OPTED_IN = "NOT_OPTED_IN"
+    TOO_MANY_MESSAGES = "TOO_MANY_MESSAGES"
+    VARIABLE_MISSING = "VARIABLE_MISSING"
+    TOO_MANY_SEGMENTS = "TOO_MANY_SEGMENTS"
+    EMOJI_NOT_ENABLED = "EMOJI_NOT_ENABLED"
+    TEXT_INVALID = "TEXT_INVALID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,16 @@ _SENTENCES = {
     NumberProblem.COUNTRY_NOT_ALLOWED: (
         "This contact point may not send to this country. Choose another contact point or remove the number."
     ),
+    NumberProblem.NOT_OPTED_IN: (
+        "This contact point sends only to people who have opted in, and this person has not. Record the consent first."
+    ),
+    NumberProblem.TOO_MANY_MESSAGES: (
+        "This number has had as many messages in the last hour as this contact point allows. Try again later."
+    ),
+    NumberProblem.VARIABLE_MISSING: "The text names a variable that this recipient has no value for.",
+    NumberProblem.TOO_MANY_SEGMENTS: "With this recipient's variables the text takes more segments than were accepted.",
+    NumberProblem.EMOJI_NOT_ENABLED: "A variable of this recipient has emoji, which are not enabled here.",
+    NumberProblem.TEXT_INVALID: "With this recipient's variables the text cannot be sent.",
 }
 
 # Longest item worth looking at: a number with generous punctuation. Keeps hostile input away from the regexes.

@@ -54,6 +54,13 @@ def release_time(quiet: QuietHours, zones: tuple[str, ...], now_us: int) -> int 
     return None if opening == now_us else opening
 
 
+def held_until(quiet: QuietHours, e164: str, key: bytes, now_us: int) -> int | None:
+    """None where a number may be sent to now, else when what waits for it leaves: its release, spread by its key."""
+    zones = zones_of(e164)
+    release = release_time(quiet, zones, now_us)
+    return None if release is None else spread(release, key, open_for(quiet, zones, release))
+
+
 def open_for(quiet: QuietHours, zones: tuple[str, ...], release_us: int) -> int:
     """How long after a moment of release it stays allowed, in microseconds; 0 where it is not allowed then."""
     if not zones or any(_is_quiet(quiet, zone, release_us) for zone in zones):

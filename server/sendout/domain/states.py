@@ -33,11 +33,14 @@ class ReasonCode(StrEnum):
 
     NONE = ""
     SCHEDULED = "SCHEDULED"
+    QUIET_HOURS = "QUIET_HOURS"
+    DAILY_CAP = "DAILY_CAP"
     RETRYING = "RETRYING"
     THROTTLED = "THROTTLED"
     NO_ANSWER = "NO_ANSWER"
     WORKER_LOST = "WORKER_LOST"
     OPTED_OUT = "OPTED_OUT"
+    NOT_OPTED_IN = "NOT_OPTED_IN"
     PERMISSION_REVOKED = "PERMISSION_REVOKED"
     EXPIRED_IN_QUEUE = "EXPIRED_IN_QUEUE"
     EXPIRED_AT_CARRIER = "EXPIRED_AT_CARRIER"
@@ -61,9 +64,10 @@ _BEFORE_CARRIER = frozenset({State.EXPIRED, State.SUPPRESSED, State.CANCELED})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.HELD: _BEFORE_CARRIER | {State.QUEUED},
-    State.QUEUED: _BEFORE_CARRIER | {State.SENDING, State.FAILED},
-    # Back to QUEUED only on a definite "not sent" or "refused for now" (reliability I2).
-    State.SENDING: _AT_CARRIER | {State.QUEUED, State.UNCONFIRMED, State.SENT, State.FAILED},
+    # Back to HELD where the night came while it waited.
+    State.QUEUED: _BEFORE_CARRIER | {State.HELD, State.SENDING, State.FAILED},
+    # Back to QUEUED only on a definite "not sent" or "refused for now" (reliability I2). SUPPRESSED before its permit.
+    State.SENDING: _AT_CARRIER | {State.QUEUED, State.UNCONFIRMED, State.SENT, State.FAILED, State.SUPPRESSED},
     State.UNCONFIRMED: _AT_CARRIER | {State.QUEUED, State.SENT, State.FAILED},
     State.SENT: _AT_CARRIER,
     State.UNKNOWN: _AT_CARRIER - {State.UNKNOWN},
@@ -108,11 +112,14 @@ STATE_TEXT: dict[State, str] = {
 REASON_TEXT: dict[ReasonCode, str] = {
     ReasonCode.NONE: "",
     ReasonCode.SCHEDULED: "It is scheduled for later.",
+    ReasonCode.QUIET_HOURS: "It is quiet hours where the recipient may be; it leaves when they end.",
+    ReasonCode.DAILY_CAP: "The contact point's segments for today are used up; it goes on tomorrow.",
     ReasonCode.RETRYING: "The carrier refused it for now; it will be tried again.",
     ReasonCode.THROTTLED: "The carrier asked to slow down; it will be tried again.",
     ReasonCode.NO_ANSWER: "The carrier did not answer.",
     ReasonCode.WORKER_LOST: "The process that was sending it stopped before the answer was on record.",
     ReasonCode.OPTED_OUT: "The recipient has opted out.",
+    ReasonCode.NOT_OPTED_IN: "The recipient has not opted in, which this contact point asks for.",
     ReasonCode.PERMISSION_REVOKED: "The sender's permission for this contact point was taken away.",
     ReasonCode.EXPIRED_IN_QUEUE: "Its time ran out while it waited in the queue.",
     ReasonCode.EXPIRED_AT_CARRIER: "The carrier could not deliver it in time.",

@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -83,6 +84,7 @@ class Changed:
     first_sent: bool
     country: str = ""
     sent_time: int | None = None
+    due_time: int | None = None  # where it is HELD now: until when
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +233,19 @@ async def change_range(
     state: State,
     reason: ReasonCode,
     now_us: int,
+    only: ColumnElement[bool] | None = None,
 ) -> list[Changed]:
-    """Change every message of first..last (inclusive) that is in one of `from_states`, and book it."""
+    """Change every message of first..last (inclusive) that is in one of `from_states`, and book it.
+
+    `only` narrows it further.
+    """
     statement = (
         update(message)
         .where(
             message.c.notification_id == notification_id,
             message.c.index.between(first, last),
             message.c.state.in_([*map(int, from_states)]),
+            true() if only is None else only,
         )
         .values(
             previous=message.c.state,
@@ -267,20 +274,32 @@ async def book(connection: AsyncConnection, facts: FactsCache, changed: Sequence
 
 async def _book_progress(connection: AsyncConnection, changed: Sequence[Changed], now_us: int) -> None:
     deltas: defaultdict[uuid.UUID, Counter[str]] = defaultdict(Counter)
+    release: dict[uuid.UUID, int] = {}
     for change in changed:
         counts = deltas[change.notification_id]
         counts[change.previous.name.lower()] -= 1
         counts[change.state.name.lower()] += 1
+        if change.state is State.HELD and change.due_time is not None:
+            earlier = release.get(change.notification_id, change.due_time)
+            release[change.notification_id] = min(earlier, change.due_time)
     for identifier in sorted(deltas, key=lambda identifier: identifier.int):
-        await add_progress(connection, identifier, deltas[identifier], now_us)
+        await add_progress(connection, identifier, deltas[identifier], now_us, release.get(identifier))
 
 
 async def add_progress(
-    connection: AsyncConnection, notification_id: uuid.UUID, deltas: Counter[str], now_us: int
+    connection: AsyncConnection,
+    notification_id: uuid.UUID,
+    deltas: Counter[str],
+    now_us: int,
+    release_us: int | None = None,
 ) -> None:
-    """Add to the counts of one notification and mark it done once nothing of it is open."""
+    """Add to the counts of one notification and mark it done once nothing of it is open.
+
+    `release_us` is when the first of the messages that are held now is due.
+    """
     added = {f"added_{state.name.lower()}": deltas[state.name.lower()] for state in State}
-    await connection.execute(_ADD_PROGRESS, added | {"of": notification_id, "now": now_us})
+    release = {"release": _NEVER if release_us is None else release_us}
+    await connection.execute(_ADD_PROGRESS, added | release | {"of": notification_id, "now": now_us})
 
 
 def _added(state: State) -> ColumnElement[int]:
@@ -289,12 +308,18 @@ def _added(state: State) -> ColumnElement[int]:
     return column + bindparam(f"added_{name}", type_=Integer)
 
 
+_NEVER = 2**62
+_RELEASE = bindparam("release", type_=BigInteger)
+
 _ADD_PROGRESS = (
     update(progress)
     .where(progress.c.notification_id == bindparam("of", type_=Uuid))
     .values(
         **{state.name.lower(): _added(state) for state in State},
         update_time=bindparam("now", type_=BigInteger),
+        release_time=case(
+            (func.coalesce(progress.c.release_time, _NEVER) > _RELEASE, _RELEASE), else_=progress.c.release_time
+        ),
         done=sum((_added(state) for state in sorted(OPEN)), literal(0)) == 0,
     )
 )

@@ -7,19 +7,21 @@ asked for, and looks again at everything that may have changed since the notific
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Integer,
     SmallInteger,
     String,
     Uuid,
     and_,
     bindparam,
+    case,
     exists,
     false,
     func,
@@ -29,42 +31,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sendout.domain.permissions import EVERYONE, Grant
+from sendout.domain.quiet_hours import held_until
 from sendout.domain.states import ReasonCode, State
+from sendout.domain.text import Encoding, segments_of
 from sendout.storage.changes import RETURNING, Changed, FactsCache, book
+from sendout.storage.ranges import Range
 from sendout.storage.rows import Columns, rows_parameters, rows_table
+from sendout.storage.standings import Standing, standings
 from sendout.storage.tables import (
     consent,
-    contact_point,
     message,
-    notification,
-    principal,
-    principal_role,
-    role_grant,
     worker,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Neighbouring messages first..last (inclusive) of one notification, each of so many segments."""
-
-    notification_id: uuid.UUID
-    first: int
-    last: int
-    segments: int
-
-
-def joined(messages: Iterable[tuple[uuid.UUID, int, int]]) -> list[Range]:
-    """Ranges that cover messages given as (notification, index, segments): neighbours of equal segments join."""
-    ranges: list[Range] = []
-    for identifier, index, segments in sorted(messages, key=lambda m: (m[0].int, m[1])):
-        last = ranges[-1] if ranges else None
-        if last and (last.notification_id, last.last + 1, last.segments) == (identifier, index, segments):
-            ranges[-1] = Range(identifier, last.first, index, segments)
-        else:
-            ranges.append(Range(identifier, index, index, segments))
-    return ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +52,12 @@ class Claimed:
     notification_id: uuid.UUID
     index: int
     number: str
+    number_key: bytes
     segments: int
     attempt: int
     refusals: int
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a notification stands at the moment of the claim."""
-
-    notification_id: uuid.UUID
-    text: str
-    encoding: int
-    sender: str
-    contact_point_id: str
-    segments_per_second: float
-    burst_segments: int
-    expire_time: int
-    verdict: State | None  # None: may be sent; a final state: may not any more; QUEUED: not now
-    reason: ReasonCode
+    encoding: Encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,76 +73,13 @@ class WorkerDead(Exception):
     """This incarnation was declared dead: it may claim nothing more."""
 
 
-async def standings(connection: AsyncConnection, ids: Sequence[uuid.UUID], now_us: int) -> dict[uuid.UUID, Standing]:
-    """How these notifications stand now; those that are gone are left out."""
-    rows = await connection.execute(_STANDINGS, {"ids": list(set(ids))})
-    return {row.id: _standing(row, now_us) for row in rows}
-
-
-def _standing(row: Any, now_us: int) -> Standing:
-    verdict: State | None = None
-    reason = ReasonCode.NONE
-    if row.canceled:
-        verdict, reason = State.CANCELED, ReasonCode.CANCELED_BY_CALLER
-    elif row.expire_time <= now_us:
-        verdict, reason = State.EXPIRED, ReasonCode.EXPIRED_IN_QUEUE
-    elif not row.permitted:
-        verdict, reason = State.SUPPRESSED, ReasonCode.PERMISSION_REVOKED
-    elif not row.enabled:
-        verdict = State.QUEUED  # a switched-off contact point pauses, it does not throw away
-    return Standing(
-        row.id,
-        row.text or "",
-        row.encoding,
-        row.sender,
-        row.contact_point_id,
-        row.segments_per_second,
-        row.burst_segments,
-        row.expire_time,
-        verdict,
-        reason,
-    )
-
-
-_HOLDS_ROLE = or_(
-    role_grant.c.role_id == EVERYONE,
-    exists().where(
-        principal_role.c.principal_id == notification.c.principal_id,
-        principal_role.c.role_id == role_grant.c.role_id,
-    ),
-)
-_PERMITTED = and_(
-    exists().where(
-        role_grant.c.contact_point_id == notification.c.contact_point_id,
-        role_grant.c.permission == Grant.SEND_NOTIFICATIONS.value,
-        _HOLDS_ROLE,
-    ),
-    exists().where(principal.c.id == notification.c.principal_id, principal.c.disabled == false()),
-)
-_STANDINGS = (
-    select(
-        notification.c.id,
-        notification.c.text,
-        notification.c.encoding,
-        notification.c.contact_point_id,
-        notification.c.expire_time,
-        notification.c.canceled,
-        notification.c.sender,
-        contact_point.c.segments_per_second,
-        contact_point.c.burst_segments,
-        contact_point.c.enabled,
-        _PERMITTED.label("permitted"),
-    )
-    .join(contact_point, contact_point.c.id == notification.c.contact_point_id)
-    .where(notification.c.id.in_(bindparam("ids", expanding=True)))
-)
-
 _RANGE_COLUMNS: Columns = {
     "notification_id": Uuid(),
     "first": Integer(),
     "last": Integer(),
     "to_state": SmallInteger(),
     "contact_point_id": String(),
+    "require_opt_in": Boolean(),
 }
 
 
@@ -193,32 +94,37 @@ async def claim(
     found = await standings(connection, [r.notification_id for r in ranges], now_us)
     sendable = [r for r in ranges if r.notification_id in found and found[r.notification_id].verdict is None]
     rows: list[Any] = []
+    held = await _hold(connection, found, sendable, now_us)
     if sendable:
         parameters = _range_parameters(connection, found, sendable, State.SENDING) | {"owner": owner, "now": now_us}
         rows = [*await connection.execute(_claim_statement(connection.dialect.name), parameters)]
-    changed = [_claim_changed(row) for row in rows]
+    changed = [*held, *(_claim_changed(row) for row in rows)]
     # Fewer than asked for: some were claimed before, canceled - or opted out since, and those end here.
-    if len(rows) < sum(r.last - r.first + 1 for r in sendable):
+    if len(changed) < sum(r.last - r.first + 1 for r in sendable):
         changed += await _finish(connection, found, sendable, (State.SUPPRESSED, ReasonCode.OPTED_OUT), now_us)
     for verdict, reason in {(s.verdict, s.reason) for s in found.values()}:
         if verdict is not None and verdict is not State.QUEUED:
             ended = [r for r in ranges if _verdict(found, r) == (verdict, reason)]
             changed += await _finish(connection, found, ended, (verdict, reason), now_us)
     await book(connection, facts, changed, now_us)
-    claimed = [
-        Claimed(
-            row.notification_id,
-            row.message_index,
-            row.number,
-            row.segments,
-            row.attempt,
-            row.refusals,
-            row.text if row.text is not None else found[row.notification_id].text,
-        )
-        for row in rows
-    ]
+    claimed = [_claimed(row, found[row.notification_id]) for row in rows]
     claimed.sort(key=lambda c: (c.notification_id.int, c.index))
     return Claim(claimed, found, changed)
+
+
+def _claimed(row: Any, standing: Standing) -> Claimed:
+    own: str | None = row.text
+    return Claimed(
+        row.notification_id,
+        row.message_index,
+        row.number,
+        row.number_key,
+        row.segments,
+        row.attempt,
+        row.refusals,
+        standing.text if own is None else own,
+        Encoding(standing.encoding) if own is None else segments_of(own)[0],
+    )
 
 
 def _verdict(found: dict[uuid.UUID, Standing], of: Range) -> tuple[State | None, ReasonCode] | None:
@@ -237,17 +143,95 @@ def _range_parameters(
     connection: AsyncConnection, found: dict[uuid.UUID, Standing], ranges: Sequence[Range], state: State
 ) -> dict[str, Any]:
     rows = [
-        (r.notification_id, r.first, r.last, int(state), found[r.notification_id].contact_point_id)
+        (r.notification_id, r.first, r.last, int(state), standing.contact_point_id, standing.require_opt_in)
         for r in sorted(ranges, key=lambda r: (r.notification_id.int, r.first))
+        for standing in (found[r.notification_id],)
     ]
     return rows_parameters(connection, "ranges", _RANGE_COLUMNS, rows)
 
 
-def _opted_out(ranges: Any) -> Any:
+def _word(ranges: Any, opted_out: bool) -> Any:
+    """Whether such a word stands for the recipient, at the contact point or for the organisation."""
     return exists().where(
         consent.c.number_key == message.c.number_key,
-        consent.c.opted_out,
+        consent.c.opted_out == opted_out,
         or_(consent.c.contact_point_id == ranges.c.contact_point_id, consent.c.contact_point_id == ""),
+    )
+
+
+def _not_agreed(ranges: Any) -> Any:
+    return or_(_word(ranges, opted_out=True), and_(ranges.c.require_opt_in, ~_word(ranges, opted_out=False)))
+
+
+async def _hold(
+    connection: AsyncConnection, found: dict[uuid.UUID, Standing], ranges: Sequence[Range], now_us: int
+) -> list[Changed]:
+    """Hold what the night has come for while it waited. The rules are Python's, so the numbers are read first."""
+    quiet = [r for r in ranges if found[r.notification_id].quiet_hours is not None]
+    if not quiet:
+        return []
+    dialect = connection.dialect.name
+    due: list[tuple[uuid.UUID, int, int]] = []
+    for row in await connection.execute(
+        _queued_numbers(dialect), _range_parameters(connection, found, quiet, State.HELD)
+    ):
+        hours = found[row.notification_id].quiet_hours
+        until = held_until(hours, row.number, row.number_key, now_us) if hours and row.number else None
+        if until is not None:
+            due.append((row.notification_id, row.message_index, until))
+    if not due:
+        return []
+    parameters = rows_parameters(connection, "due", _DUE_COLUMNS, sorted(due, key=lambda d: (d[0].int, d[1])))
+    rows = await connection.execute(_hold_statement(dialect), parameters)
+    return [
+        Changed(
+            *(r.notification_id, r.message_index, State.QUEUED, State.HELD, r.reason, r.segments, r.attempt),
+            first_sent=False,
+            due_time=r.due_time,
+        )
+        for r in rows
+    ]
+
+
+_DUE_COLUMNS: Columns = {"notification_id": Uuid(), "index": Integer(), "due_time": BigInteger()}
+
+
+@cache
+def _queued_numbers(dialect: str) -> Any:
+    ranges = rows_table(dialect, "ranges", _RANGE_COLUMNS)
+    return (
+        select(
+            message.c.notification_id, message.c.index.label("message_index"), message.c.number, message.c.number_key
+        )
+        .select_from(ranges)
+        .join(
+            message,
+            and_(
+                message.c.notification_id == ranges.c.notification_id,
+                message.c.index.between(ranges.c.first, ranges.c.last),
+            ),
+        )
+        .where(message.c.state == int(State.QUEUED))
+    )
+
+
+@cache
+def _hold_statement(dialect: str) -> Any:
+    due = rows_table(dialect, "due", _DUE_COLUMNS)
+    return (
+        update(message)
+        .where(
+            message.c.notification_id == due.c.notification_id,
+            message.c.index == due.c.index,
+            message.c.state == int(State.QUEUED),
+        )
+        .values(
+            previous=message.c.state,
+            state=int(State.HELD),
+            reason=ReasonCode.QUIET_HOURS.value,
+            due_time=due.c.due_time,
+        )
+        .returning(*RETURNING, message.c.due_time)
     )
 
 
@@ -262,7 +246,7 @@ def _claim_statement(dialect: str) -> Any:
             message.c.index.between(ranges.c.first, ranges.c.last),
             message.c.state == int(State.QUEUED),
             func.coalesce(message.c.due_time, 0) <= now,
-            ~_opted_out(ranges),
+            ~_not_agreed(ranges),
         )
         .values(
             previous=message.c.state,
@@ -272,7 +256,7 @@ def _claim_statement(dialect: str) -> Any:
             attempt=message.c.attempt + 1,
             due_time=None,
         )
-        .returning(*RETURNING, message.c.number, message.c.refusals, message.c.text)
+        .returning(*RETURNING, message.c.number, message.c.number_key, message.c.refusals, message.c.text)
     )
 
 
@@ -296,7 +280,7 @@ async def _finish(
     end: tuple[State, ReasonCode],
     now_us: int,
 ) -> list[Changed]:
-    """End the queued messages of these ranges; for OPTED_OUT, only those whose recipient did."""
+    """End the queued messages of these ranges; for OPTED_OUT, only those whose recipient did, or has not agreed."""
     state, reason = end
     parameters = _range_parameters(connection, found, ranges, state) | {"now": now_us, "reason": reason.value}
     statement = _finish_statement(connection.dialect.name, reason is ReasonCode.OPTED_OUT)
@@ -310,20 +294,24 @@ async def _finish(
 
 
 @cache
-def _finish_statement(dialect: str, only_opted_out: bool) -> Any:
+def _finish_statement(dialect: str, only_not_agreed: bool) -> Any:
     ranges = rows_table(dialect, "ranges", _RANGE_COLUMNS)
     conditions = [
         message.c.notification_id == ranges.c.notification_id,
         message.c.index.between(ranges.c.first, ranges.c.last),
         message.c.state == int(State.QUEUED),
     ]
+    reason: Any = bindparam("reason", type_=String)
+    if only_not_agreed:
+        conditions.append(_not_agreed(ranges))
+        reason = case((_word(ranges, opted_out=True), reason), else_=ReasonCode.NOT_OPTED_IN.value)
     return (
         update(message)
-        .where(*conditions, *([_opted_out(ranges)] if only_opted_out else []))
+        .where(*conditions)
         .values(
             previous=message.c.state,
             state=ranges.c.to_state,
-            reason=bindparam("reason"),
+            reason=reason,
             due_time=None,
             final_time=bindparam("now", type_=BigInteger),
         )

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sendout.domain.states import State
+from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import QUARTER_HOUR_US, add_tally
-from sendout.storage.event_log import Run, append_events
-from sendout.storage.tables import consent, notification, progress, request
+from sendout.storage.event_log import MAX_RUN, Run, append_events
+from sendout.storage.ranges import Range, mean_segments
+from sendout.storage.tables import notification, progress, request
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,77 @@ async def claim_request(
     return SeenRequest(*row)
 
 
-async def insert_notification(connection: AsyncConnection, values: Mapping[str, Any], first_state: State) -> None:
-    """The notification and its row of counts, all messages in `first_state`. Messages may follow in chunks."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a message begins: its state and why, and until when it is held (None where it is not)."""
+
+    state: State
+    reason: ReasonCode
+    due_time: int | None
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Neighbours that begin in the same state for the same reason."""
+
+    first: int
+    last: int
+    start: Start
+    segments: int  # of all of them
+
+
+class Starts:
+    """How the messages of one notification begin, gathered in the order of their indexes."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[State] = Counter()
+        self.release_time: int | None = None
+        self._alike: list[_Alike] = []
+
+    def add(self, index: int, segments: int, start: Start) -> None:
+        """The next message."""
+        last = self._alike[-1] if self._alike else None
+        if last and last.start.state is start.state and last.start.reason is start.reason:
+            last.last = index
+            last.segments += segments
+        else:
+            self._alike.append(_Alike(index, index, start, segments))
+        self.counts[start.state] += 1
+        if start.due_time is not None and (self.release_time is None or start.due_time < self.release_time):
+            self.release_time = start.due_time
+
+    def queued_ranges(self, notification_id: uuid.UUID) -> list[Range]:
+        """What may be sent at once."""
+        return [
+            Range(notification_id, of.first, of.last, mean_segments(of.segments, of.last - of.first + 1))
+            for of in self._alike
+            if of.start.state is State.QUEUED
+        ]
+
+    def runs(self, notification_id: uuid.UUID, now_us: int) -> list[Run]:
+        """The accept events: one for all where all begin alike, else runs that are as short as all others."""
+        longest = MAX_RUN if len(self._alike) > 1 else len(self)
+        return [
+            Run(notification_id, first, last, 0, int(of.start.state), of.start.reason.value, 0, now_us)
+            for of in self._alike
+            for first in range(of.first, of.last + 1, longest)
+            for last in (min(first + longest - 1, of.last),)
+        ]
+
+    def __len__(self) -> int:
+        return self.counts.total()
+
+
+async def insert_notification(connection: AsyncConnection, values: Mapping[str, Any], starts: Starts) -> None:
+    """The notification and its row of counts."""
     await connection.execute(insert(notification).values(**values))
     await connection.execute(
         insert(progress).values(
             notification_id=values["id"],
             contact_point_id=values["contact_point_id"],
             update_time=values["create_time"],
-            **{first_state.name.lower(): values["message_count"]},
+            release_time=starts.release_time,
+            **{state.name.lower(): count for state, count in starts.counts.items()},
         )
     )
 
@@ -84,9 +147,11 @@ class NewMessage:
     index: int
     number: str
     number_key: bytes
+    country: str
     segments: int
-    text: str | None = None  # only where personalised
-    crm_record: dict[str, str] | None = None
+    text: str | None  # only where personalised
+    crm_record: dict[str, str] | None
+    start: Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,62 +169,48 @@ _MESSAGE_COLUMNS = (
     "index",
     "number",
     "number_key",
+    "country",
     "state",
     "previous",
     "reason",
     "segments",
     "attempt",
     "refusals",
+    "due_time",
     "text",
     "crm_record",
+)
+_SQLITE_INSERT = "INSERT INTO message ({}) VALUES ({})".format(
+    ", ".join(f'"{name}"' for name in _MESSAGE_COLUMNS), ", ".join("?" for _ in _MESSAGE_COLUMNS)
 )
 
 
 async def insert_messages(
-    connection: AsyncConnection, notification_id: uuid.UUID, messages: Sequence[NewMessage], state: State, reason: str
+    connection: AsyncConnection, notification_id: uuid.UUID, messages: Sequence[NewMessage]
 ) -> None:
     """All messages in bulk: COPY on PostgreSQL, executemany on SQLite. The transaction must have begun."""
-    code = int(state)
     if connection.dialect.name == "postgresql":
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
         await driver.copy_records_to_table(
-            "message",
-            columns=_MESSAGE_COLUMNS,
-            records=[
-                (
-                    *(notification_id, m.index, m.number, m.number_key, code, code, reason, m.segments, 0, 0, m.text),
-                    _json(m.crm_record),
-                )
-                for m in messages
-            ],
+            "message", columns=_MESSAGE_COLUMNS, records=[_cells(notification_id, one) for one in messages]
         )
         return
     key = notification_id.hex
-    await connection.exec_driver_sql(
-        _SQLITE_INSERT,
-        [
-            (
-                *(key, m.index, m.number, m.number_key, code, code, reason, m.segments, 0, 0, m.text),
-                _json(m.crm_record),
-            )
-            for m in messages
-        ],
+    await connection.exec_driver_sql(_SQLITE_INSERT, [_cells(key, one) for one in messages])
+
+
+def _cells(notification_id: uuid.UUID | str, of: NewMessage) -> tuple[Any, ...]:
+    state = int(of.start.state)
+    return (
+        *(notification_id, of.index, of.number, of.number_key, of.country, state, state, of.start.reason.value),
+        *(of.segments, 0, 0, of.start.due_time, of.text),
+        None if of.crm_record is None else json.dumps(of.crm_record),
     )
 
 
-_SQLITE_INSERT = (
-    'INSERT INTO message (notification_id, "index", number, number_key, state, previous, reason, segments, attempt, '
-    "refusals, text, crm_record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-
-
-def _json(value: dict[str, str] | None) -> str | None:
-    return None if value is None else json.dumps(value)
-
-
-async def book_accept(connection: AsyncConnection, values: Mapping[str, Any], first_state: State, reason: str) -> None:
-    """The tally delta and the one event of an accepted notification. The transaction's last write."""
+async def book_accept(connection: AsyncConnection, values: Mapping[str, Any], starts: Starts) -> None:
+    """The tally delta and the events of an accepted notification. The transaction's last write."""
     created = values["create_time"]
     await add_tally(
         connection,
@@ -168,32 +219,7 @@ async def book_accept(connection: AsyncConnection, values: Mapping[str, Any], fi
         created - created % QUARTER_HOUR_US,
         Counter(accepted=values["message_count"]),
     )
-    whole = Run(values["id"], 0, values["message_count"] - 1, 0, int(first_state), reason, 0, created)
-    await append_events(connection, [whole])
-
-
-_OPTED_OUT = select(consent.c.number_key).where(
-    consent.c.opted_out,
-    consent.c.contact_point_id.in_(["", bindparam("contact_point_id")]),
-    consent.c.number_key.in_(bindparam("keys", expanding=True)),
-)
-_ANY_OPT_OUT = (
-    select(consent.c.number_key)
-    .where(consent.c.opted_out, consent.c.contact_point_id.in_(["", bindparam("contact_point_id")]))
-    .limit(1)
-)
-
-
-async def opted_out_keys(connection: AsyncConnection, contact_point_id: str, keys: Sequence[bytes]) -> set[bytes]:
-    """Which of these number keys may not be texted from this contact point."""
-    if (await connection.execute(_ANY_OPT_OUT, {"contact_point_id": contact_point_id})).first() is None:
-        return set()
-    found: set[bytes] = set()
-    for start in range(0, len(keys), 10_000):
-        chunk = list(keys[start : start + 10_000])
-        rows = await connection.execute(_OPTED_OUT, {"contact_point_id": contact_point_id, "keys": chunk})
-        found.update(rows.scalars())
-    return found
+    await append_events(connection, starts.runs(values["id"], created))
 
 
 async def update_skipped(

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import Changed, FactsCache, change_range
-from sendout.storage.claims import Range
 from sendout.storage.engine import Database
+from sendout.storage.ranges import Range, mean_segments
 from sendout.storage.tables import contact_point, is_open, message, notification, progress
 
 CHUNK = 5_000
@@ -52,30 +52,62 @@ async def with_queued(connection: AsyncConnection, carrier: str) -> list[Open]:
 
 
 async def queued_runs(connection: AsyncConnection, notification_id: uuid.UUID) -> list[tuple[Range, int]]:
-    """The QUEUED messages of one notification as (range, due time or 0); neighbours of equal segments join."""
+    """The QUEUED messages of one notification as (range, due time or 0); neighbours that are due together join."""
     due = func.coalesce(message.c.due_time, 0)
-    place = func.row_number().over(partition_by=(message.c.segments, due), order_by=message.c.index)
+    place = func.row_number().over(partition_by=due, order_by=message.c.index)
     islands = (
         select(message.c.index, message.c.segments, due.label("due"), (message.c.index - place).label("island"))
         .where(message.c.notification_id == notification_id, message.c.state == int(State.QUEUED))
         .subquery()
     )
     rows = await connection.execute(
-        select(func.min(islands.c.index), func.max(islands.c.index), islands.c.segments, islands.c.due)
-        .group_by(islands.c.segments, islands.c.due, islands.c.island)
+        select(func.min(islands.c.index), func.max(islands.c.index), func.sum(islands.c.segments), islands.c.due)
+        .group_by(islands.c.due, islands.c.island)
         .order_by(func.min(islands.c.index))
     )
-    return [(Range(notification_id, first, last, segments), due) for first, last, segments, due in rows]
+    return [
+        (Range(notification_id, first, last, mean_segments(total, last - first + 1)), due)
+        for first, last, total, due in rows
+    ]
 
 
-async def scheduled_due(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.UUID, int]]:
-    """(notification, message count) of those whose send time has come and that still hold messages."""
+async def held_due(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.UUID, int]]:
+    """(notification, message count) of those of which a held message is due."""
     rows = await connection.execute(
         select(notification.c.id, notification.c.message_count)
         .join(progress, progress.c.notification_id == notification.c.id)
-        .where(is_open, progress.c.held > 0, notification.c.send_time <= now_us)
+        .where(is_open, progress.c.held > 0, func.coalesce(progress.c.release_time, 0) <= now_us)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def release_due(
+    database: Database, facts: FactsCache, notification_id: uuid.UUID, count: int, now_us: int
+) -> AsyncIterator[list[Changed]]:
+    """Queue the held messages of a notification that are due, a chunk a transaction, and note when the next one is."""
+    due = or_(message.c.due_time.is_(None), message.c.due_time <= now_us)
+    async for changed in change_all(
+        database,
+        facts,
+        notification_id,
+        count,
+        from_states=frozenset({State.HELD}),
+        state=State.QUEUED,
+        reason=ReasonCode.NONE,
+        now_us=now_us,
+        only=due,
+    ):
+        yield changed
+    following = (
+        select(func.min(message.c.due_time))
+        .where(message.c.notification_id == notification_id, message.c.state == int(State.HELD))
+        .scalar_subquery()
+    )
+    ours = progress.c.notification_id == notification_id
+    async with database.write() as connection:
+        # Whoever holds a message meanwhile changes this row too: take it first, and only then look.
+        await connection.execute(select(progress.c.notification_id).where(ours).with_for_update())
+        await connection.execute(update(progress).where(ours).values(release_time=following))
 
 
 async def overdue(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.UUID, int]]:
@@ -112,8 +144,12 @@ async def change_all(
     state: State,
     reason: ReasonCode,
     now_us: int,
+    only: ColumnElement[bool] | None = None,
 ) -> AsyncIterator[list[Changed]]:
-    """Change every message of a notification that is in one of `from_states`, a chunk a transaction."""
+    """Change every message of a notification that is in one of `from_states`, a chunk a transaction.
+
+    `only` narrows it further.
+    """
     for first in range(0, count, CHUNK):
         async with database.write() as connection:
             changed = await change_range(
@@ -126,5 +162,6 @@ async def change_all(
                 state=state,
                 reason=reason,
                 now_us=now_us,
+                only=only,
             )
         yield changed

@@ -26,6 +26,7 @@ class Progress:
     counts: dict[State, int]
     done: bool
     update_time: int
+    release_time: int | None = None  # when the first of the held messages is released
 
     @property
     def total(self) -> int:
@@ -56,6 +57,8 @@ class Notification:
     expire_time: int
     labels: dict[str, str]
     trace_id: str
+    given_text: str | None  # as the caller gave it, where smart encoding changed it
+    replacement_count: int
     segments_per_second: float  # of its contact point
     progress: Progress
 
@@ -75,6 +78,7 @@ class Message:
     sent_time: int | None
     final_time: int | None
     crm_record: dict[str, str] | None
+    due_time: int | None  # HELD until then, or tried again then
     carrier_ref: str  # of the first part; empty before the carrier took it
 
 
@@ -126,9 +130,16 @@ _NOTIFICATION = (
     notification.c.expire_time,
     notification.c.labels,
     notification.c.trace_id,
+    notification.c.given_text,
+    notification.c.replacement_count,
     contact_point.c.segments_per_second,
 )
-_COUNTED = (progress.c.done, progress.c.update_time, *(progress.c[name] for _, name in _STATES))
+_COUNTED = (
+    progress.c.done,
+    progress.c.update_time,
+    progress.c.release_time,
+    *(progress.c[name] for _, name in _STATES),
+)
 _NOTIFICATIONS = (
     select(*_NOTIFICATION, *_COUNTED)
     .join(progress, progress.c.notification_id == notification.c.id)
@@ -154,6 +165,7 @@ _MESSAGE = (
     message.c.sent_time,
     message.c.final_time,
     message.c.crm_record,
+    message.c.due_time,
     _FIRST_REF.label("ref"),
 )
 
@@ -198,8 +210,10 @@ def first_id(time_us: int) -> uuid.UUID:
 
 def _notification(row: Any) -> Notification:
     fields = len(_NOTIFICATION)
-    counts = zip((state for state, _ in _STATES), row[fields + 2 :], strict=True)
-    values = [*row[:fields], Progress({s: n for s, n in counts if n}, row.done, row.update_time)]
+    counts = zip((state for state, _ in _STATES), row[fields + 3 :], strict=True)
+    found = {state: count for state, count in counts if count}
+    release = row.release_time if State.HELD in found else None
+    values = [*row[:fields], Progress(found, row.done, row.update_time, release)]
     return Notification(*values)
 
 

@@ -17,10 +17,11 @@ import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from sendout.storage.claims import Range
+from sendout.storage.ranges import Range
 
 _LUA = Path(__file__).parent / "lua"
 FENCE_KEPT_S = 30 * 86_400
+_DAY_KEPT_S = 3 * 86_400
 OFFER_S = 0.25
 """Longest that an accepted send waits for a Redis that does not answer."""
 
@@ -30,6 +31,10 @@ RedisError = (redis.RedisError, OSError, TimeoutError)
 
 class Lost(Exception):
     """Redis is not the one under which these messages were claimed: hand them back."""
+
+
+class Uncounted(Exception):
+    """What the contact point has sent on the day of its cap is not known here: count it, and ask again."""
 
 
 class Fenced(Exception):
@@ -62,22 +67,43 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Permits:
-    """Waits in seconds for the first so many messages, and how long to wait before asking for the rest."""
+class Asked:
+    """A message that asks for a permit."""
 
-    waits: list[float]
+    message_id: str
+    segments: int
+    number_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DayCap:
+    """The most segments of a contact point on one day; `day` is that day's name."""
+
+    segments: int
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """Waits in seconds for the first so many messages, and how long to wait before asking for the rest.
+
+    A wait of None: its recipient has opted out. `capped`: the day's segments do not suffice for the next one.
+    """
+
+    waits: list[float | None]
     ask_again: float
+    capped: bool = False
 
 
 def descriptor(of: Range) -> str:
     """A range as it stands in the ring."""
-    return f"{of.notification_id.hex}:{of.first}:{of.last}:{of.segments}"
+    return f"{of.notification_id.hex}:{of.first}:{of.last}:{of.segments:g}"
 
 
 def _taken(entry: str) -> Taken:
     point, lane, text = entry.split("|")
     identifier, first, last, segments = text.split(":")
-    return Taken(point, lane == "u", Range(uuid.UUID(identifier), int(first), int(last), int(segments)), entry)
+    return Taken(point, lane == "u", Range(uuid.UUID(identifier), int(first), int(last), float(segments)), entry)
 
 
 class Ring:
@@ -122,23 +148,43 @@ class Ring:
         contact_point_id: str,
         rate: Rate,
         account: Rate | None,
-        messages: Sequence[tuple[str, int]],
+        messages: Sequence[Asked],
         *,
         grace: float,
         horizon: float,
+        cap: DayCap | None = None,
     ) -> Permits:
-        """Permits for messages (id, segments) of one contact point, in order. Raises Lost or Fenced."""
-        flat = [item for pair in messages for item in pair]
+        """Permits for messages of one contact point, in order. Raises Lost, Fenced or Uncounted."""
+        flat = [item for m in messages for item in (m.message_id, m.segments, m.number_key.hex())]
         head = [epoch, incarnation, round(grace * 1e6), round(horizon * 1e6), contact_point_id]
         limits = [repr(rate.per_second), rate.burst]
         limits += [repr(account.per_second), account.burst] if account else ["0", 1]
+        limits += [cap.segments, cap.day] if cap else [0, ""]
         status, *rest = await self._run("permit", *head, *limits, *flat)
         if status == "LOST":
             raise Lost(epoch)
         if status == "FENCED":
             raise Fenced(str(incarnation))
+        if status == "UNCOUNTED":
+            raise Uncounted(contact_point_id)
         ask_again, *waits = rest
-        return Permits([wait / 1e6 for wait in waits], ask_again / 1e6)
+        return Permits([None if wait < 0 else wait / 1e6 for wait in waits], ask_again / 1e6, capped=status == "CAPPED")
+
+    async def count_day(self, contact_point_id: str, day: str, segments: int) -> None:
+        """Say what a contact point has sent on a day, where that is not known yet."""
+        key = f"{self._prefix}:day:{contact_point_id}:{day}"
+        await self._client.set(key, segments, nx=True, ex=_DAY_KEPT_S)
+
+    async def refund(self, contact_point_id: str, day: str, segments: int) -> None:
+        """Take back what was charged to a day and certainly not sent."""
+        key = f"{self._prefix}:day:{contact_point_id}:{day}"
+        if await self._client.exists(key):
+            await self._client.decrby(key, segments)
+
+    async def rest(self, contact_point_id: str, urgent: bool, ranges: Sequence[Range], until_us: int) -> None:
+        """Put ranges back in front, and take none of the contact point's before then (µs since 1970)."""
+        lane = "u" if urgent else "n"
+        await self._run("rest", contact_point_id, lane, until_us, *map(descriptor, ranges))
 
     async def done(self, incarnation: int, message_ids: Sequence[str]) -> None:
         """Take settled messages out of the journal."""

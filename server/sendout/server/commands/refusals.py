@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sendout.domain.contact_points import ContactPoint
 from sendout.domain.errors import Reason, SendoutError, Violation
 from sendout.storage import identity
 
@@ -25,6 +26,42 @@ def id_taken(kind: str, identifier: str) -> SendoutError:
         Reason.ID_TAKEN,
         f"There is a {kind} {identifier!r} already. Choose another id, or leave it empty to have one made.",
         metadata={"id": identifier},
+    )
+
+
+def backlog_full(point: ContactPoint, own: int, waiting: int) -> SendoutError | None:
+    """BACKLOG_FULL where `own` segments behind `waiting` ones would take longer to leave than the contact point allows.
+
+    Says when to try again; where the send is too large by itself, that trying again cannot help.
+    """
+    rate, most_s = point.segments_per_second, point.max_backlog_hours * 3600.0
+    if (own + waiting) / rate <= most_s:
+        return None
+    allowed = f"{point.id!r} takes what leaves within {point.max_backlog_hours} h at {rate:g} segments per second"
+    if own / rate > most_s:
+        return SendoutError(
+            Reason.BACKLOG_FULL,
+            f"These {own:,} segments alone would take {own / rate / 3600:,.1f} h to leave. {allowed}: send fewer at a "
+            "time, or ask an administrator to raise its rate or its backlog.",
+            metadata={"subject": f"contact_point:{point.id}"},
+        )
+    return SendoutError(
+        Reason.BACKLOG_FULL,
+        f"{waiting:,} segments are waiting already, which take {waiting / rate / 3600:,.1f} h. {allowed}. Try again "
+        "later.",
+        metadata={"subject": f"contact_point:{point.id}"},
+        retry_after=(own + waiting) / rate - most_s,
+    )
+
+
+def quota_exceeded(own: int, left: int, seconds_left: float) -> SendoutError:
+    """QUOTA_EXCEEDED for a key with `left` segments left on a day that ends in `seconds_left`."""
+    return SendoutError(
+        Reason.QUOTA_EXCEEDED,
+        f"This needs {own:,} segments; the key's quota has {left:,} left today (UTC). Try again tomorrow, send "
+        "fewer, or ask an administrator for a key with a larger quota.",
+        metadata={"subject": "api_key"},
+        retry_after=seconds_left,
     )
 
 

@@ -7,14 +7,14 @@ import asyncio
 from sendout.domain.errors import SendoutError
 from sendout.domain.ids import message_id
 from sendout.domain.states import State
-from sendout.domain.text import Encoding
 from sendout.server.carriers.base import Outgoing
 from sendout.server.dispatch.incarnation import Lives
 from sendout.server.dispatch.submitting import Submitter
-from sendout.server.dispatch.work import Incarnation, Ready, Work
+from sendout.server.dispatch.work import Cap, Incarnation, Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
-from sendout.storage.claims import Claim, Claimed, Standing, WorkerDead, claim
+from sendout.storage.claims import Claim, Claimed, WorkerDead, claim
 from sendout.storage.ring import Rate, RedisError, Taken
+from sendout.storage.standings import Standing
 
 TAKE_HORIZON_S = 0.25
 TURN = 100
@@ -85,7 +85,8 @@ class Claimer:
         for claimed in made.claimed:
             standing = made.standings[claimed.notification_id]
             rate = Rate(standing.segments_per_second, standing.burst_segments)
-            point = self._submitter.point(standing.contact_point_id, rate)
+            cap = Cap(standing.daily_segment_cap, standing.cap_time_zone) if standing.daily_segment_cap else None
+            point = self._submitter.point(standing.contact_point_id, rate, cap)
             point.queue.append(self._ready(claimed, standing, incarnation))
         self._work.held += len(made.claimed)
         self._submitter.wake()
@@ -97,7 +98,7 @@ class Claimer:
             claimed.number,
             standing.sender,
             claimed.text,
-            Encoding(standing.encoding),
+            claimed.encoding,
             claimed.segments,
             standing.expire_time,
         )
@@ -105,9 +106,10 @@ class Claimer:
         return Ready(claimed, outgoing, incarnation, standing.contact_point_id, facts)
 
     async def _rest_paused(self, taken: list[Taken], made: Claim) -> None:
+        """Put back what belongs to switched-off contact points, in front, and leave these alone for a while."""
         paused = {i for i, standing in made.standings.items() if standing.verdict is State.QUEUED}
-        due = self._work.clock.now_us() + round(_PAUSED_S * 1e6)
-        for t in taken:
-            if t.range.notification_id in paused:
-                rate = made.standings[t.range.notification_id].segments_per_second
-                await self._work.ring.push(t.contact_point_id, t.urgent, rate, [t.range], due)
+        until = self._work.clock.now_us() + round(_PAUSED_S * 1e6)
+        back = [t for t in taken if t.range.notification_id in paused]
+        for point, urgent in {(t.contact_point_id, t.urgent) for t in back}:
+            ranges = [t.range for t in back if (t.contact_point_id, t.urgent) == (point, urgent)]
+            await self._work.ring.rest(point, urgent, ranges, until)

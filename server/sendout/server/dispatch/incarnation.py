@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from sendout.domain.errors import SendoutError
@@ -10,7 +11,7 @@ from sendout.domain.states import ReasonCode, State
 from sendout.server.dispatch.work import Incarnation, Ready, Work
 from sendout.storage import workers
 from sendout.storage.changes import Change, apply
-from sendout.storage.claims import joined
+from sendout.storage.ranges import joined
 from sendout.storage.ring import RedisError
 
 HEARTBEAT_S = 1.0
@@ -68,7 +69,7 @@ class Lives:
             await self.hand_back(waiting)
             await self.start()
 
-    async def hand_back(self, waiting: Sequence[Ready]) -> None:
+    async def hand_back(self, waiting: Sequence[Ready], reason: ReasonCode = ReasonCode.NONE) -> None:
         """Return messages that were never written to the queue, and their ranges to the ring.
 
         Their journal stays as it is: it dies with the incarnation, and clearing it could hit a newer try.
@@ -81,7 +82,7 @@ class Lives:
                 ready.claimed.notification_id,
                 ready.claimed.index,
                 State.QUEUED,
-                ReasonCode.NONE,
+                reason,
                 ready.incarnation.id,
                 ready.claimed.attempt,
             )
@@ -90,6 +91,7 @@ class Lives:
         try:
             await self._give_up(changes)
             await offer_back(work, waiting)
+            await refund(work, waiting)
         except (SendoutError, *RedisError) as error:
             work.log.warning("hand_back_failed", error=type(error).__name__, messages=len(waiting))
         finally:
@@ -148,3 +150,13 @@ async def offer_back(work: Work, waiting: Sequence[Ready]) -> None:
             ranges = joined((claimed.notification_id, claimed.index, claimed.segments) for claimed in lane)
             if ranges:
                 await work.ring.push(point, urgent, rate, ranges)
+
+
+async def refund(work: Work, unsent: Sequence[Ready]) -> None:
+    """Take back what was charged to daily caps for messages that certainly did not leave."""
+    charged: Counter[tuple[str, str]] = Counter()
+    for ready in unsent:
+        if ready.day:
+            charged[ready.contact_point_id, ready.day] += ready.claimed.segments
+    for (point, day), segments in charged.items():
+        await work.ring.refund(point, day, segments)

@@ -14,7 +14,7 @@ from sendout.domain.states import ReasonCode, State
 from sendout.server.dispatch.work import Work
 from sendout.storage import workers
 from sendout.storage.changes import Change, apply
-from sendout.storage.claims import joined
+from sendout.storage.ranges import joined
 from sendout.storage.workers import DeadWorker, Left
 
 MOST_DEATHS = 6

@@ -12,23 +12,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sendout.domain.errors import SendoutError
-from sendout.domain.states import State
+from sendout.domain.states import ReasonCode, State
 from sendout.server.carriers.base import Outcome, OutcomeKind
+from sendout.server.dispatch.incarnation import refund
 from sendout.server.dispatch.outcomes import THROTTLE_PAUSE_S, Verdict, judge
 from sendout.server.dispatch.work import Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
 from sendout.storage.changes import Change, apply
-from sendout.storage.claims import Range
+from sendout.storage.ranges import Range
 from sendout.storage.receipts import Reference, insert_references
 from sendout.storage.ring import RedisError
+
+_MAY_HAVE_LEFT = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
     ready: Ready
-    outcome: Outcome
+    outcome: Outcome | None  # None: it was never handed over
     verdict: Verdict
     due_time: int | None
+
+    @property
+    def kind(self) -> OutcomeKind | None:
+        return self.outcome.kind if self.outcome else None
 
     def change(self) -> Change:
         claimed = self.ready.claimed
@@ -60,7 +67,14 @@ class Settler:
         due = None
         if verdict.retry_after is not None:
             due = self._work.clock.now_us() + round(verdict.retry_after * 1e6)
-        self._waiting.append(_Settled(ready, outcome, verdict, due))
+        self._put(_Settled(ready, outcome, verdict, due))
+
+    def suppress(self, ready: Ready) -> None:
+        """Note that the recipient of a message in hand has opted out; it was not handed over."""
+        self._put(_Settled(ready, None, Verdict(State.SUPPRESSED, ReasonCode.OPTED_OUT), None))
+
+    def _put(self, settled: _Settled) -> None:
+        self._waiting.append(settled)
         self._some.set()
         if len(self._waiting) >= self._work.settings.settle_batch:
             self._full.set()
@@ -107,12 +121,12 @@ class Settler:
         references = [
             Reference(work.account, s.outcome.ref, 0, s.ready.claimed.notification_id, s.ready.claimed.index)
             for s in batch
-            if s.outcome.ref
+            if s.outcome and s.outcome.ref
         ]
         async with work.database.write() as connection:
             await insert_references(connection, references)
             changed = await apply(connection, work.facts, [s.change() for s in batch], work.clock.now_us())
-        work.measures.outcomes(s.outcome.kind.value for s in batch)
+        work.measures.outcomes(s.outcome.kind.value for s in batch if s.outcome)
         work.measures.changes(changed, work.facts, work.clock.now_us())
 
     async def _tell_redis(self, batch: Sequence[_Settled]) -> None:
@@ -127,8 +141,9 @@ class Settler:
             for s in batch:
                 if s.verdict.state is State.QUEUED:
                     await self._retry_later(s)
-            for point in {s.ready.contact_point_id for s in batch if s.outcome.kind is OutcomeKind.THROTTLED}:
+            for point in {s.ready.contact_point_id for s in batch if s.kind is OutcomeKind.THROTTLED}:
                 await ring.slow(point, THROTTLE_PAUSE_S)
+            await refund(self._work, [s.ready for s in batch if s.kind not in _MAY_HAVE_LEFT])
         except RedisError as error:
             self._work.log.warning("journal_not_cleared", error=type(error).__name__)
 

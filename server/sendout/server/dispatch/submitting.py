@@ -9,12 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from sendout.domain.days import Span, day_of
+from sendout.domain.errors import SendoutError
+from sendout.domain.states import ReasonCode
 from sendout.server.carriers.base import Outcome, OutcomeKind, Outgoing
 from sendout.server.dispatch.incarnation import Lives
 from sendout.server.dispatch.settling import Settler
-from sendout.server.dispatch.work import Point, Ready, Work
+from sendout.server.dispatch.work import Cap, Point, Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
-from sendout.storage.ring import Fenced, Lost, Permits, Rate, RedisError
+from sendout.storage.day_caps import sent_since
+from sendout.storage.ring import Asked, DayCap, Fenced, Lost, Permits, Rate, RedisError, Uncounted
+
+_CAPPED_S = 30
 
 
 class Submitter:
@@ -26,12 +32,12 @@ class Submitter:
         self._settler = settler
         self._submits: set[asyncio.Task[None]] = set()
 
-    def point(self, contact_point_id: str, rate: Rate) -> Point:
-        """The queue of a contact point, with its rate as it is now."""
+    def point(self, contact_point_id: str, rate: Rate, cap: Cap | None) -> Point:
+        """The queue of a contact point, with its rate and its cap as they are now."""
         point = self._work.points.get(contact_point_id)
         if point is None:
             point = self._work.points[contact_point_id] = Point(contact_point_id, rate)
-        point.rate = rate
+        point.rate, point.cap = rate, cap
         return point
 
     def wake(self) -> None:
@@ -47,9 +53,14 @@ class Submitter:
                 await self._wait_for_window()
                 continue
             batch = self._next(point)
+            day = day_of(point.cap.time_zone, work.clock.now_us()) if point.cap else None
             asked = work.clock.monotonic()
             try:
-                permits = await self._ask(point, batch)
+                permits = await self._ask(point, batch, day)
+            except Uncounted:
+                point.queue.extendleft(reversed(batch))
+                await self._count(point, day)
+                continue
             except (Lost, Fenced) as error:
                 await self._lives.leave(batch, type(error).__name__.lower())
                 continue
@@ -60,14 +71,23 @@ class Submitter:
                 await asyncio.sleep(1.0 + work.settings.permit_grace)
                 continue
             answered = work.clock.monotonic()
-            granted = batch[: len(permits.waits)]
-            point.queue.extendleft(reversed(batch[len(granted) :]))
-            for ready, wait in zip(granted, permits.waits, strict=True):
+            rest = batch[len(permits.waits) :]
+            granted = []
+            for ready, wait in zip(batch, permits.waits, strict=False):
+                if wait is None:
+                    self._settler.suppress(ready)
+                    continue
                 ready.write_from = answered + wait
                 ready.write_until = asked + wait + work.settings.permit_grace
+                ready.day = day.label if day else ""
+                granted.append(ready)
+            if not permits.capped:
+                point.queue.extendleft(reversed(rest))
             work.measures.permits(granted=len(granted))
             await self._write_in_time(granted)
-            if permits.ask_again > 0:
+            if permits.capped and day:
+                await self._rest_until_tomorrow(point, rest, day)
+            elif permits.ask_again > 0:
                 await asyncio.sleep(permits.ask_again)
 
     def _next(self, point: Point) -> list[Ready]:
@@ -78,7 +98,7 @@ class Submitter:
             batch.append(point.queue.popleft())
         return batch
 
-    async def _ask(self, point: Point, batch: Sequence[Ready]) -> Permits:
+    async def _ask(self, point: Point, batch: Sequence[Ready], day: Span | None) -> Permits:
         work = self._work
         return await work.ring.permit(
             batch[0].incarnation.epoch,
@@ -86,10 +106,37 @@ class Submitter:
             point.contact_point_id,
             point.rate,
             work.account_rate,
-            [(ready.outgoing.message_id, ready.claimed.segments) for ready in batch],
+            [Asked(r.outgoing.message_id, r.claimed.segments, r.claimed.number_key) for r in batch],
             grace=work.settings.permit_grace,
             horizon=work.settings.permit_horizon,
+            cap=DayCap(point.cap.segments, day.label) if point.cap and day else None,
         )
+
+    async def _count(self, point: Point, day: Span | None) -> None:
+        """Tell Redis what the contact point has sent today: it is a new day there, or it has lost its memory."""
+        work = self._work
+        if day is None:
+            return
+        try:
+            async with work.database.read() as connection:
+                sent = await sent_since(connection, point.contact_point_id, day.start_us, work.incarnation.id)
+            await work.ring.count_day(point.contact_point_id, day.label, sent)
+        except (SendoutError, *RedisError) as error:
+            work.log.warning("day_not_counted", error=type(error).__name__)
+            await asyncio.sleep(1.0)
+
+    async def _rest_until_tomorrow(self, point: Point, rest: Sequence[Ready], day: Span) -> None:
+        """The day's segments are used up: hand back what is in hand, and look again now and then, as caps change."""
+        work = self._work
+        back = [*rest, *point.queue]
+        point.queue.clear()
+        work.log.info("daily_cap_reached", contact_point_id=point.contact_point_id, day=day.label)
+        await self._lives.hand_back(back, ReasonCode.DAILY_CAP)
+        try:
+            until = min(day.end_us, work.clock.now_us() + _CAPPED_S * 1_000_000)
+            await work.ring.rest(point.contact_point_id, False, [], until)
+        except RedisError as error:
+            work.log.warning("rest_failed", error=type(error).__name__)
 
     async def _wait_for_window(self) -> None:
         self._work.room.clear()

@@ -52,7 +52,7 @@ class Sweeper:
     async def _round(self) -> None:
         for task in (
             self._recover,
-            self._release_scheduled,
+            self._release_held,
             self._expire,
             self._reconcile,
             self._intake.retry_parked,
@@ -101,12 +101,15 @@ class Sweeper:
             await work.ring.push(notification.contact_point_id, notification.urgent, notification.rate, ranges, later)
         work.log.info("reachable_again", notification_id=str(notification.notification_id), ranges=len(runs))
 
-    async def _release_scheduled(self) -> None:
+    async def _release_held(self) -> None:
+        """Queue what was held and is due; the reconciler, later in the round, makes it reachable."""
         work = self._work
+        now = work.clock.now_us()
         async with work.database.read() as connection:
-            due = await open_work.scheduled_due(connection, work.clock.now_us())
-        # The reconciler, later in the round, pushes what was released.
-        await self._change(due, frozenset({State.HELD}), State.QUEUED, ReasonCode.NONE)
+            due = await open_work.held_due(connection, now)
+        for identifier, count in due:
+            async for changed in open_work.release_due(work.database, work.facts, identifier, count, now):
+                work.measures.changes(changed, work.facts, now)
 
     async def _expire(self) -> None:
         work = self._work

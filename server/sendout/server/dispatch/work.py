@@ -38,14 +38,24 @@ class Ready:
     facts: Facts
     write_from: float = 0.0  # monotonic seconds between which its permit may be used
     write_until: float = 0.0
+    day: str = ""  # whose cap its permit was charged to
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most segments of a contact point on one day of a time zone."""
+
+    segments: int
+    time_zone: str
 
 
 @dataclass(slots=True)
 class Point:
-    """The messages of one contact point that wait for permits, and its rate."""
+    """The messages of one contact point that wait for permits, its rate and its daily cap, where it has one."""
 
     contact_point_id: str
     rate: Rate
+    cap: Cap | None = None
     queue: deque[Ready] = field(default_factory=deque)
     pacer: asyncio.Task[None] | None = None
 

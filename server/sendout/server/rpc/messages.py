@@ -33,6 +33,7 @@ def message_message(found: Message) -> message_pb2.Message:
         sent_time=timestamp(found.sent_time),
         final_time=timestamp(found.final_time),
         carrier_message_id=found.carrier_ref,
+        due_time=timestamp(found.due_time),
         crm_record=None if found.crm_record is None else recipient_pb2.CrmRecord(**found.crm_record),
     )
 

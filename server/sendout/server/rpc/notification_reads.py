@@ -91,6 +91,8 @@ def notification_message(found: Followed) -> notification_pb2.Notification:
         principal_id=kept.principal_id,
         trace_id=kept.trace_id,
         progress=progress_message(found),
+        given_text=kept.given_text or "",
+        replacement_count=kept.replacement_count,
     )
 
 
@@ -105,6 +107,7 @@ def progress_message(found: Followed) -> notification_pb2.NotificationProgress:
         total=progress.total,
         done=progress.done,
         estimated_finish_time=timestamp(found.finish_us),
+        next_release_time=timestamp(progress.release_time),
     )
 
 

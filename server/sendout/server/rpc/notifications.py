@@ -9,14 +9,18 @@ from opentelemetry.metrics import Counter
 
 from sendout.domain import limits
 from sendout.domain.composing import Problem
-from sendout.domain.errors import SendoutError, field_invalid
+from sendout.domain.errors import field_invalid
 from sendout.domain.reports import finish_time
 from sendout.server.commands.cancel_notification import CancelNotification
+from sendout.server.commands.drafting import Draft
+from sendout.server.commands.headers import Header, NewRecipient, check_crm_record
+from sendout.server.commands.preview_notification import PreviewNotification
 from sendout.server.commands.read_notifications import Followed, ReadNotifications
-from sendout.server.commands.send_notification import Accepted, Draft, Header, NewRecipient, SendNotification
+from sendout.server.commands.send_notification import Accepted, SendNotification
 from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.convert import micros
 from sendout.server.rpc.notification_reads import NotificationReads, notification_message, progress_message
+from sendout.server.rpc.previews import preview_message
 from sendout.server.telemetry import Attribute
 from sendout.storage.reading import Notification, Progress
 from sendout.v1 import notification_pb2, recipient_pb2
@@ -24,15 +28,28 @@ from sendout.v1 import notification_service_pb2 as service_pb2
 
 
 class NotificationServicer(NotificationReads):
-    """Parses, calls one command and converts. PreviewNotification comes with a later version."""
+    """Parses, calls one command and converts."""
 
     def __init__(
-        self, send: SendNotification, cancel: CancelNotification, reads: ReadNotifications, accepted: Counter
+        self,
+        send: SendNotification,
+        preview: PreviewNotification,
+        cancel: CancelNotification,
+        reads: ReadNotifications,
+        accepted: Counter,
     ) -> None:
         self._send = send
+        self._preview = preview
         self._accepted = accepted
         self._cancel = cancel
         self.reads = reads
+
+    async def PreviewNotification(
+        self, request: service_pb2.PreviewNotificationRequest, context: Any
+    ) -> service_pb2.PreviewNotificationResponse:
+        """What SendNotification would do with the same request."""
+        preview = await self._preview(current_caller(), _header(request), _recipients(request.recipients, 0))
+        return preview_message(preview)
 
     async def SendNotification(
         self, request: service_pb2.SendNotificationRequest, context: Any
@@ -40,15 +57,13 @@ class NotificationServicer(NotificationReads):
         """Accept one notification."""
         draft = await self._send.begin(current_caller(), _header(request))
         await draft.add(_recipients(request.recipients, 0))
-        accepted = await draft.finish()
-        return service_pb2.SendNotificationResponse(**await self._answer(accepted, draft))
+        return service_pb2.SendNotificationResponse(**await self._finish(draft))
 
     async def SendNotificationStream(
         self, requests: AsyncIterator[service_pb2.SendNotificationStreamRequest], context: Any
     ) -> service_pb2.SendNotificationStreamResponse:
         """Accept one notification whose recipients come in chunks; nothing is kept unless the stream ends cleanly."""
         draft: Draft | None = None
-        given = 0
         async for request in requests:
             part = request.WhichOneof("part")
             if draft is None:
@@ -57,14 +72,12 @@ class NotificationServicer(NotificationReads):
                 header = _header(request.header)
                 draft = await self._send.begin(current_caller(), header, limits.MAX_STREAM_RECIPIENTS)
             elif part == "chunk":
-                await draft.add(_recipients(request.chunk.recipients, given))
-                given += len(request.chunk.recipients)
+                await draft.add(_recipients(request.chunk.recipients, draft.given))
             else:
                 raise field_invalid("chunk", part, "After the header only chunks of recipients may follow.")
         if draft is None:
             raise field_invalid("header", "", "The stream ended before its header.")
-        accepted = await draft.finish()
-        return service_pb2.SendNotificationStreamResponse(**await self._answer(accepted, draft))
+        return service_pb2.SendNotificationStreamResponse(**await self._finish(draft))
 
     async def CancelNotification(
         self, request: service_pb2.CancelNotificationRequest, context: Any
@@ -73,12 +86,13 @@ class NotificationServicer(NotificationReads):
         canceled, found = await self._cancel(current_caller(), request.notification_id)
         return service_pb2.CancelNotificationResponse(canceled_count=canceled, progress=progress_message(found))
 
-    async def _answer(self, accepted: Accepted, draft: Draft) -> dict[str, Any]:
+    async def _finish(self, draft: Draft) -> dict[str, Any]:
+        accepted = await self._send.finish(draft)
         values = accepted.notification
         if accepted.replayed:
             followed = await self.reads.get(current_caller(), str(values["id"]))
         else:
-            followed = _fresh(accepted, draft.segments_per_second)
+            followed = _fresh(accepted, draft.point.segments_per_second)
             self._accepted.add(values["message_count"], {Attribute.CONTACT_POINT: values["contact_point_id"]})
         return {
             "notification": notification_message(followed),
@@ -89,7 +103,11 @@ class NotificationServicer(NotificationReads):
         }
 
 
-def _header(request: service_pb2.SendNotificationRequest | service_pb2.SendNotificationHeader) -> Header:
+def _header(
+    request: service_pb2.SendNotificationRequest
+    | service_pb2.SendNotificationHeader
+    | service_pb2.PreviewNotificationRequest,
+) -> Header:
     return Header(
         contact_point_id=request.contact_point_id,
         text=request.text,
@@ -111,32 +129,23 @@ def _recipients(given: Sequence[recipient_pb2.Recipient], before: int) -> list[N
 
 
 def _recipient(place: int, given: recipient_pb2.Recipient) -> NewRecipient:
-    if given.variables:
-        raise _no_variables(place, given)
+    variables = dict(given.variables)
     if not given.HasField("crm_record"):
-        return NewRecipient(given.phone_number)
-    record = given.crm_record
-    return NewRecipient(
-        given.phone_number, {"system": record.system, "object": record.object, "record_id": record.record_id}
-    )
-
-
-def _no_variables(place: int, given: recipient_pb2.Recipient) -> SendoutError:
-    names = ", ".join(sorted(given.variables))
-    return field_invalid(
-        f"recipients[{place}].variables", names, "Personalised texts are not offered yet. Leave it out."
-    )
+        return NewRecipient(given.phone_number, variables=variables)
+    record = {name: getattr(given.crm_record, name) for name in ("system", "object", "record_id")}
+    check_crm_record(place, record)
+    return NewRecipient(given.phone_number, record, variables)
 
 
 def _fresh(accepted: Accepted, segments_per_second: float) -> Followed:
     """What was just accepted, without reading it again."""
     values = accepted.notification
-    progress = Progress({accepted.first_state: values["message_count"]}, False, values["create_time"])
+    progress = Progress(accepted.counts, False, values["create_time"], accepted.release_time)
     fields = {name: values[name] for name in Notification.__dataclass_fields__ if name in values}
     kept = Notification(**fields, segments_per_second=segments_per_second, progress=progress)
-    segments = values["message_count"] * values["segments"]
     start = max(values["create_time"], values["send_time"] or 0)
-    return Followed(kept, finish_time(start, segments, (), segments_per_second), values["create_time"])
+    finish = finish_time(start, accepted.segments, accepted.waiting, segments_per_second)
+    return Followed(kept, finish, values["create_time"])
 
 
 def _skipped(problem: Problem) -> notification_pb2.SkippedRecipient:

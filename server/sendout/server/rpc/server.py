@@ -20,9 +20,11 @@ from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.cancel_notification import CancelNotification
 from sendout.server.commands.contact_points import ContactPoints
+from sendout.server.commands.drafting import Drafts
 from sendout.server.commands.event_feed import EventFeed
 from sendout.server.commands.export_messages import ExportMessages
 from sendout.server.commands.history import History
+from sendout.server.commands.preview_notification import PreviewNotification
 from sendout.server.commands.read_notifications import ReadNotifications
 from sendout.server.commands.roles import Roles
 from sendout.server.commands.send_notification import SendNotification
@@ -47,6 +49,7 @@ from sendout.server.rpc.users import UserServicer
 from sendout.server.telemetry import Telemetry, TracingInterceptor
 from sendout.storage import workers
 from sendout.storage.engine import Database
+from sendout.storage.prices import PriceBook
 from sendout.storage.ring import RedisError, Rings
 from sendout.storage.wakeups import Wakeups
 from sendout.v1 import (
@@ -143,8 +146,10 @@ class RpcServer:
         pages = Pages(tokens)
         forget = self._authenticate.forget
         points = ContactPoints(database, clock, parts.carriers)
+        drafts = Drafts(database, clock, derive("numbers"), parts.simulators)
         notifications = NotificationServicer(
-            SendNotification(database, clock, parts.rings, derive("numbers"), parts.simulators),
+            SendNotification(drafts, database, clock, parts.rings),
+            PreviewNotification(drafts, database, clock, PriceBook(clock)),
             CancelNotification(database, clock),
             ReadNotifications(database, clock, tokens),
             parts.telemetry.accepted,

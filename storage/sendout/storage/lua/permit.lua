@@ -1,13 +1,16 @@
--- Permit messages of one contact point to be written to the carrier: refuse a fenced worker, pace the contact point
--- and the account in one step, journal what is granted as in flight, answer relative waits (reliability.md I6, 5.3).
--- The arithmetic is domain/rates.py, which a test runs beside this with random inputs.
+-- Permit messages of one contact point to be written to the carrier: refuse a fenced worker, leave out who has opted out,
+-- pace the contact point and the account and keep its daily cap in one step, journal what is granted as in flight, answer
+-- relative waits (reliability.md I6, I7, 5.3). The pace is domain/rates.py, which a test runs beside this with random
+-- inputs.
 --
 -- KEYS[1] prefix of the carrier account
 -- ARGV    epoch · incarnation · grace (µs) · horizon (µs) · contact point · its rate · its burst
---         · account rate (0 = none) · account burst · then pairs: message id, segments
+--         · account rate (0 = none) · account burst · segments a day (0 = no cap) · name of the day
+--         · then triples: message id, segments, number key
 -- Answers {"LOST"} where Redis is not the one under which the message was claimed, {"FENCED"} where the worker was
--- declared dead, else {"OK", µs until the next may be asked for, wait of the first, wait of the second…}: fewer waits
--- than messages where the horizon is reached.
+-- declared dead, {"UNCOUNTED"} where it is not known what was sent on that day, else {"OK" or "CAPPED", µs until the next
+-- may be asked for, wait of the first, wait of the second…}: fewer waits than messages where the horizon is reached or
+-- the day's segments are used up (CAPPED), and -1 for a recipient who has opted out.
 local p = KEYS[1]
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local mark = redis.call('GET', p .. ':mark')
@@ -16,6 +19,18 @@ if not mark or run .. '-' .. mark ~= ARGV[1] then
 end
 if redis.call('EXISTS', p .. ':fenced:' .. ARGV[2]) == 1 then
   return {'FENCED'}
+end
+local cap, day = tonumber(ARGV[10]), p .. ':day:' .. ARGV[5] .. ':' .. ARGV[11]
+local used = 0
+if cap > 0 then
+  used = tonumber(redis.call('GET', day))
+  if not used then
+    return {'UNCOUNTED'}
+  end
+end
+local stops = redis.call('EXISTS', p .. ':stop') == 1
+local function stopped(key)
+  return stops and (redis.call('ZSCORE', p .. ':stop', ARGV[5] .. '|' .. key) or redis.call('ZSCORE', p .. ':stop', '|' .. key))
 end
 local grace, horizon = tonumber(ARGV[3]), tonumber(ARGV[4])
 local t = redis.call('TIME')
@@ -57,9 +72,11 @@ if tonumber(ARGV[8]) > 0 then
   limits[2] = load('account', tonumber(ARGV[8]), tonumber(ARGV[9]))
 end
 
-local answer = {'OK', 0}
-for i = 10, #ARGV, 2 do
-  local cost, slot, lumps = tonumber(ARGV[i + 1]), 0, {}
+local answer, inflight = {'OK', 0}, p .. ':inflight:' .. ARGV[2]
+
+-- The slot of a message of so many segments, nil where the horizon is reached; the pace moves on.
+local function slot_for(cost)
+  local slot, lumps = 0, {}
   for k, limit in ipairs(limits) do
     local start
     start, lumps[k] = earliest(limit, cost)
@@ -67,7 +84,7 @@ for i = 10, #ARGV, 2 do
   end
   if slot > now + horizon then
     answer[2] = math.ceil(slot - now - horizon) + 1
-    break
+    return nil
   end
   for k, limit in ipairs(limits) do
     limit.tat = slot + cost * interval(limit, lumps[k])
@@ -76,8 +93,30 @@ for i = 10, #ARGV, 2 do
       limit.till = slot + span
     end
   end
-  redis.call('HSET', p .. ':inflight:' .. ARGV[2], ARGV[i], string.format('%.0f', slot))
-  answer[#answer + 1] = math.max(0, math.ceil(slot - now))
+  return slot
+end
+
+for i = 12, #ARGV, 3 do
+  local id, cost = ARGV[i], tonumber(ARGV[i + 1])
+  if stopped(ARGV[i + 2]) then
+    answer[#answer + 1] = -1
+  else
+    -- What is in the journal was charged when its first permit, now void, was given.
+    local charge = cap > 0 and redis.call('HEXISTS', inflight, id) == 0 and cost or 0
+    if charge > 0 and used + charge > cap then
+      answer[1] = 'CAPPED'
+      break
+    end
+    local slot = slot_for(cost)
+    if not slot then
+      break
+    end
+    if charge > 0 then
+      used = redis.call('INCRBY', day, charge)
+    end
+    redis.call('HSET', inflight, id, string.format('%.0f', slot))
+    answer[#answer + 1] = math.max(0, math.ceil(slot - now))
+  end
 end
 for _, limit in ipairs(limits) do
   redis.call('HSET', limit.key, 'tat', string.format('%.3f', limit.tat), 'lump', limit.lump,

@@ -1,5 +1,6 @@
 -- Take the next ranges of one carrier account: fair between notifications, contact points in turn, no more than what
 -- the rates allow in the next horizon. What is taken is leased: unless it is claimed in time it comes back by itself.
+-- The segments of a descriptor are what one of its messages costs in the mean.
 --
 -- KEYS[1] prefix of the carrier account
 -- ARGV    room (messages) · horizon (µs) · turn (messages) · lease (µs)
@@ -21,7 +22,7 @@ put_back(':deferred', 'RPUSH')
 put_back(':leases', 'LPUSH')
 
 local function split(descriptor)
-  local id, first, last, segments = string.match(descriptor, '^([^:]*):(%d+):(%d+):(%d+)$')
+  local id, first, last, segments = string.match(descriptor, '^([^:]*):(%d+):(%d+):([%d.]+)$')
   return id, tonumber(first), tonumber(last), tonumber(segments)
 end
 
