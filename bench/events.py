@@ -100,7 +100,7 @@ async def accepted(database: Database, count: int) -> uuid.UUID:
     async with database.read() as connection:
         sender = (await connection.execute(select(principal.c.id).limit(1))).scalar_one()
     rings = Rings(connect("unix:///nowhere"))
-    drafts = Drafts(database, SystemClock(), b"n" * 32, frozenset({"simulator"}))
+    drafts = Drafts(database, SystemClock(), b"n" * 32, frozenset({"simulator"}), {})
     send = SendNotification(drafts, database, SystemClock(), rings)
     caller = Caller(sender, "", "Bench", frozenset({"everyone", "admin"}), frozenset(Permission))
     header = Header(text="The bridge is closed.", contact_point_id="main")

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("carrier_conformance")
+pytest.register_assert_rewrite("sendout.server.carriers.conformance")

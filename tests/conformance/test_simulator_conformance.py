@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from carrier_conformance import Bench, CarrierConformance, RecordingIntake
 
 from sendout.domain.clock import SystemClock
 from sendout.server.carriers.base import CarrierContext
+from sendout.server.carriers.conformance import Bench, CarrierConformance, RecordingIntake
 from sendout.server.carriers.simulator import SimulatorCarrier
 from sendout.storage.engine import Database
 from sendout.storage.handsets import HandsetStore
@@ -22,4 +22,4 @@ class TestSimulator(CarrierConformance):
         settings = {"delivery_delay_s": 0.02, "poll_interval_s": 0.02}
         context = CarrierContext("simulator", settings, SystemClock(), intake, {"handsets": HandsetStore(database)})
         good = [f"+14155550{index}" for index in range(101, 121)]
-        return Bench(SimulatorCarrier(context), intake, good, "+14155550160")
+        return Bench(SimulatorCarrier(context), settings, intake, good, "+14155550160")

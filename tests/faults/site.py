@@ -246,4 +246,6 @@ _TRY_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 def _send_command(database: Database, rings: Rings) -> SendNotification:
     clock = SystemClock()
-    return SendNotification(Drafts(database, clock, NUMBER_SECRET, frozenset({"simulator"})), database, clock, rings)
+    return SendNotification(
+        Drafts(database, clock, NUMBER_SECRET, frozenset({"simulator"}), {}), database, clock, rings
+    )

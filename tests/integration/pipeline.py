@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select
 from sendout.domain.clock import SystemClock
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.states import State
-from sendout.server.carriers.base import CarrierContext
+from sendout.server.carriers.base import Carrier, CarrierContext
 from sendout.server.carriers.simulator import SimulatorCarrier
 from sendout.server.commands.drafting import Drafts
 from sendout.server.commands.headers import Header, NewRecipient
@@ -103,12 +103,13 @@ class Pipeline:
     clock: SystemClock
     simulator: dict[str, Any] = field(default_factory=dict)
     settings: DispatchSettings = field(default_factory=DispatchSettings)
+    carrier: Callable[[CarrierContext], Carrier] = SimulatorCarrier
 
     def send_command(self) -> SendNotification:
         return SendNotification(self.drafts(), self.database, self.clock, self.rings)
 
     def drafts(self) -> Drafts:
-        return Drafts(self.database, self.clock, NUMBER_SECRET, frozenset({"simulator"}))
+        return Drafts(self.database, self.clock, NUMBER_SECRET, frozenset({"simulator"}), {})
 
     async def send(self, numbers: Sequence[str], text: str = "Hello", **header: Any) -> Accepted:
         """Accept a notification to these numbers."""
@@ -126,7 +127,7 @@ class Pipeline:
         context = CarrierContext(
             "simulator", self.simulator, self.clock, intake, {"handsets": HandsetStore(self.database)}
         )
-        carrier = SimulatorCarrier(context)
+        carrier = self.carrier(context)
         work = Work(
             "simulator",
             self.database,

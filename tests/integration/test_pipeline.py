@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import number_key
+from sendout.server.carriers.base import Outcome, OutcomeKind, Outgoing, Report
+from sendout.server.carriers.simulator import SimulatorCarrier
 from sendout.server.commands.cancel_notification import CancelNotification
 from sendout.server.config_sections import DispatchSettings
 from sendout.storage.engine import Database
 from sendout.storage.ring import connect
-from sendout.storage.tables import consent, contact_point, event, notification, role_grant, usage
+from sendout.storage.tables import carrier_ref, consent, contact_point, event, notification, role_grant, usage
 from tests.integration.pipeline import CALLER, GOOD, NUMBER_SECRET, Pipeline, pipeline, plain_numbers
 
 
@@ -83,6 +85,32 @@ async def test_the_simulators_numbers_end_as_its_table_says(database: Database, 
             await pipe.until(accepted.notification["id"], dict(Counter(endings.values())))
             seen = await pipe.states_by_index(accepted.notification["id"])
     assert seen == list(endings.values())
+
+
+class PartsCarrier(SimulatorCarrier):
+    """Answers to the number's last digit: 1 in one piece, 2 in two parts, 3 with the second of three unanswered."""
+
+    async def submit(self, messages: Sequence[Outgoing], report: Report) -> None:
+        for message in messages:
+            one = message.number[-1]
+            refs = {"1": ("a",), "2": ("b1", "b2"), "3": ("c1", "", "c3")}[one]
+            kind = OutcomeKind.UNKNOWN if one == "3" else OutcomeKind.ACCEPTED
+            report(message, Outcome(kind, refs, unmapped=True))
+
+
+async def test_every_part_has_its_reference(pipe: Pipeline) -> None:
+    """Each id a carrier gave is on record with its part, also where another part was not answered."""
+    pipe.carrier = PartsCarrier
+    accepted = await pipe.send([GOOD[1], GOOD[2], GOOD[3]])
+    async with pipe.dispatcher():
+        await pipe.until(accepted.notification["id"], {"SENT": 2, "UNCONFIRMED": 1})
+    async with pipe.database.read() as connection:
+        rows = await connection.execute(
+            select(carrier_ref.c.index, carrier_ref.c.part, carrier_ref.c.ref).order_by(carrier_ref.c.ref)
+        )
+        assert [tuple(row) for row in rows] == [
+            (0, 0, "a"), (1, 1, "b1"), (1, 2, "b2"), (2, 1, "c1"), (2, 3, "c3"),
+        ]  # fmt: skip
 
 
 async def test_a_throttled_message_is_tried_again_and_not_failed(pipe: Pipeline) -> None:

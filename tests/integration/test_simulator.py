@@ -143,7 +143,7 @@ async def test_every_submit_is_a_row_also_a_repeated_and_a_refused_one(rig: Rig)
     submits = await rig.submits()
     assert [(one.message_id[-1], one.refused) for one in submits] == [("0", False), ("0", False), ("1", True)]
     assert len({one.ref for one in submits}) == 3
-    assert [outcome.ref for outcome in rig.outcomes] == [submits[0].ref, submits[1].ref, ""]
+    assert [outcome.refs for outcome in rig.outcomes] == [(submits[0].ref,), (submits[1].ref,), ()]
 
 
 async def test_a_submit_has_the_time_at_which_it_was_called(rig: Rig) -> None:
@@ -348,7 +348,7 @@ async def test_a_receipt_before_the_answer(rig: Rig) -> None:
     message = outgoing("+14155550172")
     await carrier.submit([message], rig.report)
     [receipt] = intake.all
-    assert rig.log == [receipt, (message, Outcome(OutcomeKind.ACCEPTED, ref=receipt.ref))]
+    assert rig.log == [receipt, (message, Outcome(OutcomeKind.ACCEPTED, (receipt.ref,)))]
     assert receipt.message_id == ""
 
 
@@ -379,7 +379,7 @@ async def test_receipts_survive_a_kill_unchanged(rig: Rig) -> None:
     assert intake.all == []  # still claimed
     rig.clock.advance(heir.claim_s)
     await until(lambda: len(intake.all) == 20)
-    assert {one.ref for one in intake.all} == {outcome.ref for outcome in rig.outcomes}
+    assert {one.ref for one in intake.all} == {ref for outcome in rig.outcomes for ref in outcome.refs}
     assert {one.carrier_time for one in intake.all} == {start + 1_000_000}
     assert held.all == []
 
@@ -408,7 +408,7 @@ async def test_processes_share_the_receipts(rig: Rig) -> None:
     await until(lambda: sum(len(intake.all) for _, intake in processes) >= 3000)
     await settled(rig)
     handed_in = Counter(one.ref for _, intake in processes for one in intake.all)
-    assert handed_in == Counter(outcome.ref for outcome in rig.outcomes)
+    assert handed_in == Counter(ref for outcome in rig.outcomes for ref in outcome.refs)
     assert max(len(call) for _, intake in processes for call in intake.calls) <= 500
 
 

@@ -8,13 +8,14 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from sendout.domain.clock import Clock, SystemClock
 from sendout.server.auditing import TallyAuditor
 from sendout.server.carriers.base import Carrier
-from sendout.server.carriers.registry import build_carriers
+from sendout.server.carriers.registry import build_carriers, capabilities_of
 from sendout.server.config import Settings
 from sendout.server.config_check import refuse_unsafe
 from sendout.server.dispatch.dispatcher import Dispatcher
@@ -36,7 +37,7 @@ from sendout.storage.wakeups import Wakeups
 log = structlog.get_logger("sendout")
 
 SIMULATOR = "simulator"
-"""The type of carrier that reaches no real phone."""
+"""The type of carrier that has phones of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ async def serve(settings: Settings) -> None:
 
 
 def _parts(base: Base) -> Parts:
-    kinds = {name: carrier.type for name, carrier in base.settings.carriers.items()}
-    simulators = frozenset(name for name, kind in kinds.items() if kind == SIMULATOR)
+    carriers = base.settings.carriers
+    simulators = frozenset(name for name, carrier in carriers.items() if carrier.type == SIMULATOR)
     intake = StoredIntake(base.database, base.clock, base.telemetry, Measures(base.telemetry, "server"))
     return Parts(
         settings=base.settings,
@@ -98,7 +99,7 @@ def _parts(base: Base) -> Parts:
         database=base.database,
         rings=base.rings,
         wakeups=base.wakeups,
-        carriers=frozenset(kinds),
+        carriers=capabilities_of({name: _configured(base.settings, name) for name in carriers}),
         simulators=simulators,
         intake=intake,
     )
@@ -145,11 +146,15 @@ def _housekeeper(base: Base, work: Work) -> Housekeeper:
 
 
 def _carrier(base: Base, account: str, intake: StoredIntake) -> Carrier:
-    chosen = base.settings.carriers[account]
-    own = {key: value for key, value in chosen.resolved().items() if key not in _ACCOUNT_KEYS}
-    resources = {"handsets": HandsetStore(base.database)} if chosen.type == SIMULATOR else {}
-    built = build_carriers({account: (chosen.type, own)}, clock=base.clock, intake=intake, resources=resources)
-    return built[account]
+    configured = _configured(base.settings, account)
+    resources = {"handsets": HandsetStore(base.database)} if configured[0] == SIMULATOR else {}
+    return build_carriers({account: configured}, clock=base.clock, intake=intake, resources=resources)[account]
+
+
+def _configured(settings: Settings, account: str) -> tuple[str, dict[str, Any]]:
+    """Type and own settings of a carrier."""
+    chosen = settings.carriers[account]
+    return chosen.type, {key: value for key, value in chosen.resolved().items() if key not in _ACCOUNT_KEYS}
 
 
 _ACCOUNT_KEYS = frozenset({"account_segments_per_second", "account_burst_segments"})

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sendout.domain.states import FINAL, State
-from sendout.server.carriers.base import CarrierContext, OutcomeKind
-from sendout.server.carriers.registry import build_carriers, installed_types
+from sendout.server.carriers.base import Capabilities, CarrierContext, OutcomeKind
+from sendout.server.carriers.registry import build_carriers, capabilities_of, installed_types
 from sendout.server.carriers.simulator import (
     BEHAVIOURS,
     SimulatorCarrier,
@@ -108,6 +108,14 @@ def build(kind: str, **settings: object) -> dict[str, object]:
 def test_a_configured_carrier_is_built_under_its_own_name() -> None:
     """The name is the configuration's; the type says what it is."""
     assert isinstance(build("simulator", delivery_delay_s="0.5")["main"], SimulatorCarrier)
+
+
+def test_capabilities_are_known_without_a_carrier() -> None:
+    """The registry answers what each configured carrier does; the simulator reaches no phone and does not split."""
+    can = capabilities_of({"main": ("simulator", {})})["main"]
+    assert can == Capabilities(splits=False, receipts_per_part=False, replies=True, reaches_phones=False)
+    with pytest.raises(RuntimeError, match="'main' cannot be used"):
+        capabilities_of({"main": ("simulator", {"nonsense": 1})})
 
 
 def test_an_unknown_type_is_refused_with_the_known_ones() -> None:

@@ -1,8 +1,9 @@
 """What a carrier is: the one interface between the dispatcher and the outside world of SMS.
 
-A carrier is one module. It is found by the entry point group `sendout.carriers`, built once per process from a
-`CarrierContext`, and told to `start`, `submit` and `stop`. It reports what became of each message as one of the
-outcomes below and hands in receipts and replies, which are stored before the carrier may acknowledge them.
+A carrier is one module or package. It is found by the entry point group `sendout.carriers`, says what it can do
+(`Capabilities`) from its settings alone, is built once per process from a `CarrierContext`, and told to `start`,
+`submit` and `stop`. It reports what became of each message as one of the outcomes below and hands in receipts and
+replies, which are stored before the carrier may acknowledge them. `conformance` is the test that every carrier passes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,26 @@ from typing import Any, Protocol
 from sendout.domain.clock import Clock
 from sendout.domain.states import ReasonCode, State
 from sendout.domain.text import Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a carrier does with messages, known from its settings without a connection."""
+
+    splits: bool
+    """The plug-in makes the parts of a long text, and has a reference for each; otherwise the provider does."""
+    receipts_per_part: bool
+    """Every part gets a receipt of its own; otherwise one receipt speaks for the whole text."""
+    replies: bool
+    """Texts of people come in through this carrier."""
+    reference_bits: int = 8
+    """Size of the reference that joins the parts, 8 or 16: how texts are counted (`domain.text.segment`)."""
+    encodings: frozenset[Encoding] = frozenset(Encoding)
+    """How texts may travel."""
+    reaches_phones: bool = True
+    """Real phones ring; False where numbers reserved for fiction are taken because nothing leaves the machine."""
+    segments_per_second: float | None = None
+    """What the provider takes by default from one sender, where that is known."""
 
 
 class OutcomeKind(Enum):
@@ -34,12 +55,17 @@ class OutcomeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of one submit; `ref` is the carrier's own id, present where it accepted."""
+    """The outcome of one submit.
+
+    `refs` are the carrier's own ids: present where it accepted, one for each part in order where the plug-in splits.
+    They may come with UNKNOWN too, where some parts were answered; the empty string stands for one that was not.
+    """
 
     kind: OutcomeKind
-    ref: str = ""
+    refs: tuple[str, ...] = ()
     code: str = ""  # as the carrier gave it, for the log
     retry_after: float | None = None  # seconds, where the carrier said so
+    unmapped: bool = False  # no table of ours knows this code: counted, so that somebody adds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +80,15 @@ class Outgoing:
     encoding: Encoding
     segments: int
     expire_time: int  # microseconds since 1970
+    refusals: int = 0  # how often it was refused for now
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a carrier says later about a message it took. `state` is SENT (a mere note) or a final state."""
+    """What a carrier says later about a message it took. `state` is SENT (a mere note) or a final state.
+
+    `number` and `submit_time` let a message whose answer was lost be found where the carrier does not echo our id.
+    """
 
     ref: str
     state: State
@@ -67,17 +97,26 @@ class Receipt:
     carrier_time: int | None = None  # microseconds since 1970
     part: int = 0
     message_id: str = ""  # ours, where the carrier echoes it: settles a message whose answer was lost
-    raw: Mapping[str, str] = field(default_factory=dict)  # never the text of a message
+    number: str = ""  # E.164, to whom the message went, where the receipt says so
+    submit_time: int | None = None  # microseconds since 1970, when the carrier says it took the message
+    raw: Mapping[str, str] = field(default_factory=dict)  # never the text of a message, never a number
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message that a person sent to one of our senders; `carrier_id` is the carrier's own, for deduplication."""
+    """A message that a person sent to one of our senders, or one part of it; `text` is decoded.
+
+    `carrier_id` is equal for the same text told twice and differs for any other: the carrier's own where it gives one.
+    The parts of one text have the same `reference` between the same two numbers.
+    """
 
     carrier_id: str
     number: str
     sender: str
     text: str
+    reference: int | None = None  # joins the parts
+    part: int = 1
+    parts: int = 1
 
 
 class Intake(Protocol):
@@ -108,6 +147,14 @@ class Carrier(Protocol):
 
     window: int
     """How many messages may be with `submit` at one time."""
+
+    @staticmethod
+    def capabilities(settings: Mapping[str, Any]) -> Capabilities:
+        """What a carrier with these settings does; asked of the class, by processes that never connect.
+
+        Raises pydantic's ValidationError for settings that cannot be used.
+        """
+        ...
 
     async def start(self) -> None:
         """Connect and begin to hand in receipts and replies. Must not wait for the other side to be up."""

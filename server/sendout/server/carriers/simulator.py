@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from sendout.domain.states import ReasonCode, State
-from sendout.server.carriers.base import CarrierContext, Outcome, OutcomeKind, Outgoing, Receipt, Report
+from sendout.server.carriers.base import Capabilities, CarrierContext, Outcome, OutcomeKind, Outgoing, Receipt, Report
 
 _log = logging.getLogger(__name__)
 
@@ -195,6 +195,12 @@ class SimulatorCarrier:
     claim_s = 5.0
     """How long a receipt that was taken and not handed in (a killed process) waits before somebody else takes it."""
     receipts_at_once = 500
+
+    @staticmethod
+    def capabilities(settings: Mapping[str, Any]) -> Capabilities:
+        """Whole texts, one receipt each, no real phone."""
+        SimulatorSettings(**settings)
+        return Capabilities(splits=False, receipts_per_part=False, replies=True, reaches_phones=False)
 
     def __init__(self, context: CarrierContext) -> None:
         self._settings = SimulatorSettings(**context.settings)
@@ -378,7 +384,7 @@ class SimulatorCarrier:
 
 def _answer_of(behaviour: Behaviour, ref: str) -> Outcome:
     if behaviour.answered:
-        return Outcome(OutcomeKind.ACCEPTED, ref=ref)
+        return Outcome(OutcomeKind.ACCEPTED, (ref,))
     return Outcome(OutcomeKind.UNKNOWN, code="NO_ANSWER")
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain import limits, quiet_hours
 from sendout.domain.clock import Clock
-from sendout.domain.composing import Composed, Composer, NumberRules, Problem, Recipients, Unfit, invalid
+from sendout.domain.composing import Composed, Composer, NumberRules, Problem, Recipients, TextRules, Unfit, invalid
 from sendout.domain.contact_points import ConsentPolicy, ContactPoint
 from sendout.domain.errors import Reason, SendoutError, field_invalid, not_found
 from sendout.domain.numbers import NumberProblem, PhoneNumber, number_key
@@ -65,13 +65,25 @@ class Addressee:
 
 
 class Drafts:
-    """Begins drafts; `unreal_carriers` are those that reach no real phone and so take reserved numbers."""
+    """Begins drafts.
 
-    def __init__(self, database: Database, clock: Clock, number_secret: bytes, unreal_carriers: frozenset[str]) -> None:
+    `unreal_carriers` are those that reach no real phone and so take reserved numbers; `reference_bits` is the size of
+    the reference that joins the parts of a text, by carrier: texts are counted by it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        number_secret: bytes,
+        unreal_carriers: frozenset[str],
+        reference_bits: Mapping[str, int],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._number_secret = number_secret
         self._unreal_carriers = unreal_carriers
+        self._reference_bits = reference_bits
 
     async def begin(self, caller: Caller, header: Header, most_recipients: int = limits.MAX_RECIPIENTS) -> Draft:
         """Raises FIELD_INVALID, CONTACT_POINT_NOT_FOUND, SEND_NOT_PERMITTED; what is wrong with the text is the draft's
@@ -82,8 +94,10 @@ class Drafts:
                 raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", header.contact_point_id)
             await require_grant(connection, caller, point.id)
         check_header(header, self._clock.now_us())
+        rules = text_rules(header, point, self._reference_bits.get(point.carrier, 8))
         allow_reserved = point.carrier in self._unreal_carriers
-        return Draft(caller, header, point, self._number_secret, allow_reserved, most_recipients)
+        numbers = NumberRules(point.default_region, allow_reserved, frozenset(point.allowed_countries))
+        return Draft(caller, header, point, self._number_secret, rules, numbers, most_recipients)
 
 
 class Draft:
@@ -95,22 +109,22 @@ class Draft:
         header: Header,
         point: ContactPoint,
         number_secret: bytes,
-        allow_reserved: bool,
+        rules: TextRules,
+        numbers: NumberRules,
         most_recipients: int,
     ) -> None:
         self.caller = caller
         self.header = header
         self.point = point
+        self.reference_bits = rules.reference_bits
         self.topic_id = header.topic_id or DEFAULT_TOPIC
-        self.composer = Composer(header.text, text_rules(header, point))
+        self.composer = Composer(header.text, rules)
         self.records: dict[int, dict[str, str]] = {}  # place → CRM record
         self.given = 0
         self.due: dict[int, int] = {}  # position → until when quiet hours hold it
         self._number_secret = number_secret
         self._most = most_recipients
-        self._recipients = Recipients(
-            NumberRules(point.default_region, allow_reserved, frozenset(point.allowed_countries))
-        )
+        self._recipients = Recipients(numbers)
         self._unfit: list[Problem] = []
         self._largest: SendoutError | None = None
         self.digits = array("q")  # E.164 without the +
@@ -197,7 +211,7 @@ class Draft:
             return self.whole
         position = max(range(len(self)), key=self._segments.__getitem__)
         own = self._texts[position]
-        encoding, units, segments = segments_of(own)
+        encoding, units, segments = segments_of(own, reference_bits=self.reference_bits)
         return Composed(own, encoding, units, segments, self.whole.smart)
 
     def refusals(self) -> list[SendoutError]:

@@ -37,7 +37,7 @@ class NewRecipient:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def text_rules(header: Header, point: ContactPoint) -> TextRules:
+def text_rules(header: Header, point: ContactPoint, reference_bits: int) -> TextRules:
     """What this contact point and this caller allow the text to be."""
     return TextRules(
         emoji_enabled=point.emoji_enabled,
@@ -45,6 +45,7 @@ def text_rules(header: Header, point: ContactPoint) -> TextRules:
         accepted_segments=header.max_segments or 1,
         smart_encoding=header.smart_encoding or point.smart_encoding,
         longest=limits.MAX_TEXT,
+        reference_bits=reference_bits,
     )
 
 

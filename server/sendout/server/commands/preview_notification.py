@@ -113,7 +113,7 @@ def _text_preview(draft: Draft) -> TextPreview:
     forcing = list(dict.fromkeys(char for _, char, _ in text.forcing_characters(composed.text)))
     return TextPreview(
         composed,
-        text.units_left(composed.text),
+        text.units_left(composed.text, reference_bits=draft.reference_bits),
         forcing,
         text.segments_without_forcing(composed.text),
         composed.smart or text.smart_encode(text.normalise(given)),

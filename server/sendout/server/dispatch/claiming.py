@@ -101,6 +101,7 @@ class Claimer:
             claimed.encoding,
             claimed.segments,
             standing.expire_time,
+            claimed.refusals,
         )
         facts = self._work.facts.known(claimed.notification_id)
         return Ready(claimed, outgoing, incarnation, standing.contact_point_id, facts)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sendout.domain.states import State
+from sendout.server.carriers.base import Outcome
 from sendout.server.telemetry import Attribute, Backlog, Telemetry
 from sendout.storage.changes import Changed, FactsCache
 from sendout.storage.open_work import Open
@@ -27,10 +28,12 @@ class Measures:
         if wasted:
             self._telemetry.permits_wasted.add(wasted, self._labels)
 
-    def outcomes(self, kinds: Iterable[str]) -> None:
-        """Answers of the carrier."""
-        for kind, count in Counter(kinds).items():
-            self._telemetry.outcomes.add(count, self._labels | {Attribute.OUTCOME: kind})
+    def outcomes(self, outcomes: Iterable[Outcome]) -> None:
+        """Answers of the carrier, and how many had a code that its table does not know."""
+        for (kind, unmapped), count in Counter((one.kind, one.unmapped) for one in outcomes).items():
+            self._telemetry.outcomes.add(count, self._labels | {Attribute.OUTCOME: kind.value})
+            if unmapped:
+                self._telemetry.unmapped.add(count, self._labels)
 
     def changes(self, changed: Sequence[Changed], facts: FactsCache, now_us: int) -> None:
         """State changes that were committed."""

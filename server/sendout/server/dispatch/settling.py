@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sendout.domain.errors import SendoutError
@@ -49,6 +49,13 @@ class _Settled:
             self.due_time,
             self.verdict.refusal,
         )
+
+    def references(self, account: str) -> Iterator[Reference]:
+        """The carrier's ids: parts count from 1, a message in one piece is part 0."""
+        claimed, refs = self.ready.claimed, self.outcome.refs if self.outcome else ()
+        for part, ref in enumerate(refs, start=1 if len(refs) > 1 else 0):
+            if ref:
+                yield Reference(account, ref, part, claimed.notification_id, claimed.index)
 
 
 class Settler:
@@ -118,15 +125,11 @@ class Settler:
 
     async def _write(self, batch: Sequence[_Settled]) -> None:
         work = self._work
-        references = [
-            Reference(work.account, s.outcome.ref, 0, s.ready.claimed.notification_id, s.ready.claimed.index)
-            for s in batch
-            if s.outcome and s.outcome.ref
-        ]
+        references = [reference for s in batch for reference in s.references(work.account)]
         async with work.database.write() as connection:
             await insert_references(connection, references)
             changed = await apply(connection, work.facts, [s.change() for s in batch], work.clock.now_us())
-        work.measures.outcomes(s.outcome.kind.value for s in batch if s.outcome)
+        work.measures.outcomes(s.outcome for s in batch if s.outcome)
         work.measures.changes(changed, work.facts, work.clock.now_us())
 
     async def _tell_redis(self, batch: Sequence[_Settled]) -> None:

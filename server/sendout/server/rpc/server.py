@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from sendout.domain.clock import Clock
 from sendout.domain.cursors import ResumeTokens
 from sendout.domain.paging import PageTokens
-from sendout.server.carriers.base import Intake
+from sendout.server.carriers.base import Capabilities, Intake
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.cancel_notification import CancelNotification
@@ -93,7 +93,7 @@ _BALANCER_S = 3.0  # what load balancers need to see that we are leaving
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the server is built from. `simulators` are the carriers that reach no real phone."""
+    """What the server is built from. `simulators` are the carriers that have phones of their own."""
 
     settings: Settings
     clock: Clock
@@ -101,7 +101,7 @@ class Parts:
     database: Database
     rings: Rings
     wakeups: Wakeups
-    carriers: frozenset[str]
+    carriers: Mapping[str, Capabilities]
     simulators: frozenset[str]
     intake: Intake
 
@@ -145,8 +145,10 @@ class RpcServer:
         tokens = PageTokens(derive("page-tokens"))
         pages = Pages(tokens)
         forget = self._authenticate.forget
-        points = ContactPoints(database, clock, parts.carriers)
-        drafts = Drafts(database, clock, derive("numbers"), parts.simulators)
+        points = ContactPoints(database, clock, frozenset(parts.carriers))
+        unreal = frozenset(name for name, can in parts.carriers.items() if not can.reaches_phones)
+        bits = {name: can.reference_bits for name, can in parts.carriers.items()}
+        drafts = Drafts(database, clock, derive("numbers"), unreal, bits)
         notifications = NotificationServicer(
             SendNotification(drafts, database, clock, parts.rings),
             PreviewNotification(drafts, database, clock, PriceBook(clock)),

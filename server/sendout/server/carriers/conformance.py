@@ -1,8 +1,12 @@
-"""What every carrier must do, whatever is behind it. A carrier's own test module gives a `bench` fixture and inherits.
+"""What every carrier must do, whatever is behind it: a test suite for any plug-in, also one outside this repository.
 
-class TestMyCarrier(CarrierConformance):
-    @pytest.fixture
-    async def bench(self): ...
+A plug-in's own test module gives the fixture `bench` and inherits; its `conftest.py` calls
+`pytest.register_assert_rewrite("sendout.server.carriers.conformance")` before, so that a failure is explained. The
+tests are coroutines: pytest-asyncio in mode `auto`, or another plug-in that runs them. Only this module needs pytest.
+
+    class TestMyCarrier(CarrierConformance):
+        @pytest.fixture
+        async def bench(self): ...
 """
 
 from __future__ import annotations
@@ -10,14 +14,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from sendout.domain.states import FINAL
-from sendout.domain.text import Encoding
-from sendout.server.carriers.base import Carrier, Outcome, OutcomeKind, Outgoing, Receipt, Reply
+from sendout.domain.text import segment
+from sendout.server.carriers.base import Capabilities, Carrier, Outcome, OutcomeKind, Outgoing, Receipt, Reply
 
 
 class RecordingIntake:
@@ -65,6 +70,10 @@ class Reports:
         """The outcomes in the order of their reports."""
         return [outcome.kind for _, outcome in self.outcomes]
 
+    def refs(self) -> list[str]:
+        """The references of what was accepted, of every part."""
+        return [ref for _, one in self.outcomes if one.kind is OutcomeKind.ACCEPTED for ref in one.refs]
+
     def ids(self) -> list[str]:
         """The message ids in the order of their reports."""
         return [message.message_id for message, _ in self.outcomes]
@@ -75,15 +84,29 @@ class Bench:
     """A carrier (not yet started), where its receipts go, and numbers with which it can be tried."""
 
     carrier: Carrier
+    settings: Mapping[str, Any]  # that the carrier was built from
     intake: RecordingIntake
     good: list[str]  # accepted and receipted with a final state; more than `window` is not needed
     refused: str  # refused for good at submit
 
+    @property
+    def can(self) -> Capabilities:
+        """What the carrier's class says of these settings."""
+        return type(self.carrier).capabilities(self.settings)
 
-def outgoing(index: int, number: str, attempt: int = 1) -> Outgoing:
-    """A short message."""
+
+def outgoing(
+    index: int,
+    number: str,
+    attempt: int = 1,
+    text: str = "Hello",
+    reference_bits: int = 8,
+    sender: str = "+14155550100",
+) -> Outgoing:
+    """A message, a short one where nothing else is said."""
     message_id = f"0193c3a0-0000-7000-8000-000000000000.{index}"
-    return Outgoing(message_id, attempt, number, "+14155550100", "Hello", Encoding.GSM_7, 1, 4_000_000_000_000_000)
+    cut = segment(text, reference_bits=reference_bits)
+    return Outgoing(message_id, attempt, number, sender, text, cut.encoding, cut.count, 4_000_000_000_000_000)
 
 
 class CarrierConformance:
@@ -93,6 +116,25 @@ class CarrierConformance:
     async def bench(self) -> Bench:
         """Each carrier brings its own."""
         raise NotImplementedError
+
+    async def test_its_class_says_what_it_can_do(self, bench: Bench) -> None:
+        """Capabilities come from the settings of a carrier that was never started, and are usable."""
+        can = bench.can
+        assert can.reference_bits in (8, 16)
+        assert can.encodings
+        assert can.segments_per_second is None or can.segments_per_second > 0
+
+    async def test_a_long_text_has_as_many_references_as_it_is_sent_in(self, bench: Bench) -> None:
+        """Who splits has one reference for each part, in order; who leaves that to the provider has one."""
+        can = bench.can
+        await bench.carrier.start()
+        reports = Reports()
+        long = outgoing(0, bench.good[0], text="Long words. " * 30, reference_bits=can.reference_bits)
+        assert long.segments == 3
+        await bench.carrier.submit([long], reports)
+        assert reports.kinds() == [OutcomeKind.ACCEPTED]
+        assert len(reports.refs()) == (long.segments if can.splits else 1)
+        await bench.carrier.stop()
 
     async def test_every_message_is_reported_exactly_once(self, bench: Bench) -> None:
         """Each message of each call is reported once, with the very object that was submitted."""
@@ -120,7 +162,7 @@ class CarrierConformance:
         reports = Reports()
         for attempt in (1, 2):
             await bench.carrier.submit([outgoing(0, number, attempt) for number in bench.good], reports)
-        refs = [outcome.ref for _, outcome in reports.outcomes if outcome.kind is OutcomeKind.ACCEPTED]
+        refs = reports.refs()
         assert len(refs) == 2 * len(bench.good)
         assert "" not in refs
         assert len(set(refs)) == len(refs)
@@ -141,7 +183,8 @@ class CarrierConformance:
         await bench.carrier.start()
         reports = Reports()
         await bench.carrier.submit([outgoing(index, number) for index, number in enumerate(bench.good)], reports)
-        refs = {outcome.ref for _, outcome in reports.outcomes}
+        refs = set(reports.refs())
+        assert refs
         await bench.intake.wait_for(lambda found: refs <= {one.ref for one in found if one.state in FINAL})
         assert all(receipt.carrier_time is not None for receipt in bench.intake.received)
         await bench.carrier.stop()
