@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sendout.domain.tallies import QUARTER_HOUR_S, SECOND_US, bucket_of
+from sendout.domain.tallies import QUARTER_HOUR_S, bucket_of
 from sendout.domain.time_zones import zone_named
 
-_QUARTER_US = QUARTER_HOUR_S * SECOND_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
@@ -50,8 +49,5 @@ def local(moment_us: int, zone: ZoneInfo) -> datetime:
 
 def first_moment(day: date, zone: ZoneInfo) -> int:
     """Where a date begins in a zone; of a date that the zone skipped, where the next one does."""
-    # Where clocks skip midnight this is a moment after the skip, so look back for the first one of the date.
-    moment = bucket_of((datetime.combine(day, time(), zone) - _EPOCH) // _MICROSECOND, QUARTER_HOUR_S)
-    while local(moment - _QUARTER_US, zone).date() >= day:
-        moment -= _QUARTER_US
-    return moment
+    midnight = datetime.combine(day, time(), zone)  # the first of two; one that is skipped is the moment of the skip
+    return bucket_of((midnight - _EPOCH) // _MICROSECOND, QUARTER_HOUR_S)

@@ -96,7 +96,7 @@ def _look_alikes(text: str) -> Iterator[Hint]:
         latin, others = len(_LATIN.findall(word)), len(_CYRILLIC_OR_GREEK.findall(word))
         odd = _LOOK_ALIKES if latin >= others else _LATIN_TWINS
         for place, char in enumerate(word):
-            if latin and others and char in odd:
+            if char in odd:
                 yield Hint(
                     HintKind.MIXED_SCRIPT,
                     f"Letter {place + 1} of \u201c{word[:40]}\u201d is {_named(char)}, of another alphabet than the "

@@ -71,9 +71,8 @@ def words(text: str) -> list[str]:
 
     Full-width, circled and ligature letters count as the plain ones.
     """
-    plain = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).casefold()
-    letters = (char for char in unicodedata.normalize("NFKD", plain) if unicodedata.category(char) not in _NOT_SEEN)
-    return _WORD.findall("".join(letters))
+    plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
+    return _WORD.findall("".join(char for char in plain if unicodedata.category(char) not in _NOT_SEEN))
 
 
 def contains(said: Sequence[str], phrases: Collection[str]) -> bool:

@@ -118,7 +118,7 @@ def _next_change(quiet: QuietHours, zone: str, moment_us: int) -> int:
     was_quiet = _is_quiet(quiet, zone, moment_us)
     border = _time_of_day(quiet.end if was_quiet else quiet.start)
     while True:
-        change = moment_us + ((border - _wall_clock(zone, moment_us)) % _DAY_US or _DAY_US)
+        change = moment_us + (border - _wall_clock(zone, moment_us)) % _DAY_US
         if _offset(zone, change) == _offset(zone, moment_us):
             return change
         # Clocks are moved before that. They may jump over the border, or back; if neither, go on from there.
@@ -128,8 +128,8 @@ def _next_change(quiet: QuietHours, zone: str, moment_us: int) -> int:
 
 
 def _moved(zone: str, before_us: int, after_us: int) -> int:
-    """The first moment, in whole seconds, at which the clocks show what they show at `after_us`."""
-    old, new = before_us // SECOND_US, -(-after_us // SECOND_US)
+    """The first moment at which clocks have been moved to where they are at `after_us`, both in whole seconds."""
+    old, new = before_us // SECOND_US, after_us // SECOND_US
     after = _offset(zone, after_us)
     while new - old > 1:
         middle = (old + new) // 2

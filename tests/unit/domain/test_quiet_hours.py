@@ -71,6 +71,7 @@ def test_vector(now: str, zones: tuple[str, ...], released: str | None) -> None:
         (("23:30", "08:00"), "America/Santiago", "2026-04-05 02:45:00", "2026-04-05 03:00:00"),
         # The only allowed half hour is skipped that day.
         (("02:30", "02:00"), "America/New_York", "2025-03-09 06:59:00", "2025-03-10 06:00:00"),
+        (("02:45", "02:15"), "America/New_York", "2025-03-08 07:50:00", "2025-03-10 06:15:00"),
         (("13:00", "14:00"), "Asia/Kathmandu", "2025-01-01 07:20:00", "2025-01-01 08:15:00"),
     ],
 )

@@ -1,5 +1,6 @@
 """Encoding, segmentation, smart encoding, septets, refused characters and emoji."""
 
+import operator
 import random
 import unicodedata
 from itertools import pairwise
@@ -36,7 +37,8 @@ CAPACITY = {
 GSM_CHARACTERS = gsm_decode(bytes(code for code in range(128) if code != 0x1B)) + "\f^{}\\[~]|€"
 
 gsm_texts = st.text(st.sampled_from("abc é\nΩ€[]|"), max_size=600)
-texts = gsm_texts | st.text(st.sampled_from("ab]€Я😀🌈\u200d"), max_size=300) | st.text(max_size=200)
+long_texts = st.builds(operator.mul, st.text(st.sampled_from("ab€]Я😀"), min_size=1, max_size=9), st.integers(1, 90))
+texts = gsm_texts | long_texts | st.text(st.sampled_from("ab]€Я😀🌈\u200d"), max_size=300) | st.text(max_size=200)
 
 
 def cost(text: str) -> int:
