@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 
 import pytest
 from hypothesis import given
@@ -126,6 +127,13 @@ def test_webhook_vector() -> None:
 def test_webhook_refuses_what_was_changed(message_id: str, timestamp: str, signatures: str, body: bytes) -> None:
     """Any change of id, time, body or signature is refused, and so are headers that are none or too long."""
     assert not webhook_signed([SECRET], message_id, timestamp, signatures, body, NOW)
+
+
+def test_a_time_that_is_none_is_refused_even_if_signed() -> None:
+    """A signature over something that is no time does not make it one."""
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    header = "v1," + base64.b64encode(hmac.digest(key, b"msg_0001.soon." + BODY, "sha256")).decode()
+    assert not webhook_signed([SECRET], "msg_0001", "soon", header, BODY, NOW)
 
 
 @pytest.mark.parametrize(("away", "accepted"), [(0, True), (TOLERANCE_S, True), (TOLERANCE_S + 1, False)])
