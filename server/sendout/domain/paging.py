@@ -32,7 +32,7 @@ class PageTokens:
 
     def issue(self, query: Query, place: list[Any]) -> str:
         """The token for the page that follows `place`, a short list of JSON values."""
-        body = json.dumps(place, separators=(",", ":")).encode()
+        body = json.dumps(place, separators=(",", ":"), ensure_ascii=False).encode()
         return base64.urlsafe_b64encode(_VERSION + self._mac(query, body) + body).rstrip(b"=").decode()
 
     def read(self, query: Query, token: str) -> list[Any] | None:
