@@ -175,16 +175,21 @@ class Ring:
         key = f"{self._prefix}:day:{contact_point_id}:{day}"
         await self._client.set(key, segments, nx=True, ex=_DAY_KEPT_S)
 
+    async def day_used(self, contact_point_id: str, day: str) -> int | None:
+        """Segments charged to a day; None where that is not known here."""
+        used = await self._client.get(f"{self._prefix}:day:{contact_point_id}:{day}")
+        return None if used is None else int(used)
+
     async def refund(self, contact_point_id: str, day: str, segments: int) -> None:
         """Take back what was charged to a day and certainly not sent."""
         key = f"{self._prefix}:day:{contact_point_id}:{day}"
         if await self._client.exists(key):
             await self._client.decrby(key, segments)
 
-    async def rest(self, contact_point_id: str, urgent: bool, ranges: Sequence[Range], until_us: int) -> None:
-        """Put ranges back in front, and take none of the contact point's before then (µs since 1970)."""
+    async def rest(self, contact_point_id: str, urgent: bool, ranges: Sequence[Range], pause: float) -> None:
+        """Put ranges back in front, and take none of the contact point's before `pause` seconds are over."""
         lane = "u" if urgent else "n"
-        await self._run("rest", contact_point_id, lane, until_us, *map(descriptor, ranges))
+        await self._run("rest", contact_point_id, lane, round(pause * 1e6), *map(descriptor, ranges))
 
     async def done(self, incarnation: int, message_ids: Sequence[str]) -> None:
         """Take settled messages out of the journal."""

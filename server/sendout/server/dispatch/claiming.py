@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+from sendout.domain.days import day_of
 from sendout.domain.errors import SendoutError
 from sendout.domain.ids import message_id
 from sendout.domain.states import State
 from sendout.server.carriers.base import Outgoing
 from sendout.server.dispatch.incarnation import Lives
 from sendout.server.dispatch.submitting import Submitter
-from sendout.server.dispatch.work import Cap, Incarnation, Ready, Work
+from sendout.server.dispatch.work import CAPPED_S, Cap, Incarnation, Point, Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
+from sendout.storage import contact_points
 from sendout.storage.claims import Claim, Claimed, WorkerDead, claim
 from sendout.storage.ring import Rate, RedisError, Taken
 from sendout.storage.standings import Standing
@@ -64,6 +66,7 @@ class Claimer:
     async def _step(self, room: int) -> float:
         work = self._work
         taken, wait = await work.ring.take(room, horizon=TAKE_HORIZON_S, turn=TURN, lease=LEASE_S)
+        taken = await self._uncapped(taken)
         if not taken:
             return min(max(wait, 0.002), _IDLE_S)
         incarnation = work.incarnation
@@ -80,6 +83,30 @@ class Claimer:
             await self._rest_paused(taken, made)
             await work.ring.release(taken)
         return 0.0 if made.claimed else 0.002
+
+    async def _uncapped(self, taken: list[Taken]) -> list[Taken]:
+        """Put back what belongs to contact points whose day is used up, as far as known: a claim would be for nothing."""
+        full = {t.contact_point_id for t in taken if t.contact_point_id in self._work.points}
+        full = {point for point in full if await self._is_used_up(self._work.points[point])}
+        back = [t for t in taken if t.contact_point_id in full]
+        await self._rest(back, CAPPED_S)
+        await self._work.ring.release(back)
+        return [t for t in taken if t.contact_point_id not in full]
+
+    async def _is_used_up(self, point: Point) -> bool:
+        work = self._work
+        if point.cap is None:
+            return False
+        day = day_of(point.cap.time_zone, work.clock.now_us())
+        used = await work.ring.day_used(point.contact_point_id, day.label)
+        if used is None or used < point.cap.segments:
+            return False
+        async with work.database.read() as connection:  # the cap may have been raised
+            now = await contact_points.get(connection, point.contact_point_id)
+        return now is not None and (now.daily_segment_cap, now.cap_time_zone) == (
+            point.cap.segments,
+            point.cap.time_zone,
+        )
 
     def _line_up(self, made: Claim, incarnation: Incarnation) -> None:
         for claimed in made.claimed:
@@ -109,8 +136,9 @@ class Claimer:
     async def _rest_paused(self, taken: list[Taken], made: Claim) -> None:
         """Put back what belongs to switched-off contact points, in front, and leave these alone for a while."""
         paused = {i for i, standing in made.standings.items() if standing.verdict is State.QUEUED}
-        until = self._work.clock.now_us() + round(_PAUSED_S * 1e6)
-        back = [t for t in taken if t.range.notification_id in paused]
+        await self._rest([t for t in taken if t.range.notification_id in paused], _PAUSED_S)
+
+    async def _rest(self, back: list[Taken], pause: float) -> None:
         for point, urgent in {(t.contact_point_id, t.urgent) for t in back}:
             ranges = [t.range for t in back if (t.contact_point_id, t.urgent) == (point, urgent)]
-            await self._work.ring.rest(point, urgent, ranges, until)
+            await self._work.ring.rest(point, urgent, ranges, pause)

@@ -15,12 +15,10 @@ from sendout.domain.states import ReasonCode
 from sendout.server.carriers.base import Outcome, OutcomeKind, Outgoing
 from sendout.server.dispatch.incarnation import Lives
 from sendout.server.dispatch.settling import Settler
-from sendout.server.dispatch.work import Cap, Point, Ready, Work
+from sendout.server.dispatch.work import CAPPED_S, Cap, Point, Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
 from sendout.storage.day_caps import sent_since
 from sendout.storage.ring import Asked, DayCap, Fenced, Lost, Permits, Rate, RedisError, Uncounted
-
-_CAPPED_S = 30
 
 
 class Submitter:
@@ -133,8 +131,8 @@ class Submitter:
         work.log.info("daily_cap_reached", contact_point_id=point.contact_point_id, day=day.label)
         await self._lives.hand_back(back, ReasonCode.DAILY_CAP)
         try:
-            until = min(day.end_us, work.clock.now_us() + _CAPPED_S * 1_000_000)
-            await work.ring.rest(point.contact_point_id, False, [], until)
+            pause = min(CAPPED_S, max(0.0, (day.end_us - work.clock.now_us()) / 1e6))
+            await work.ring.rest(point.contact_point_id, False, [], pause)
         except RedisError as error:
             work.log.warning("rest_failed", error=type(error).__name__)
 

@@ -18,6 +18,9 @@ from sendout.storage.claims import Claimed
 from sendout.storage.engine import Database
 from sendout.storage.ring import Rate, Ring
 
+CAPPED_S = 30.0
+"""How long a contact point rests whose day is used up, before it is looked at again: its cap may be raised."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incarnation:
