@@ -324,8 +324,7 @@ async def test_a_quota_is_exact_among_many_callers(pipe: Pipeline) -> None:
         try:
             await command(caller, Header("main", "x" * 200, max_segments=2), [NewRecipient(number)])
         except SendoutError as error:
-            assert error.retry_after is not None
-            return error.reason.value
+            return error.reason.value if error.retry_after else "without a time to wait"
         return "accepted"
 
     outcomes = Counter(await asyncio.gather(*(send(number) for number in GOOD[:64])))

@@ -85,7 +85,7 @@ class Claimer:
         return 0.0 if made.claimed else 0.002
 
     async def _uncapped(self, taken: list[Taken]) -> list[Taken]:
-        """Put back what belongs to contact points whose day is used up, as far as known: a claim would be for nothing."""
+        """Put back what belongs to contact points whose day is known to be used up: no claim could succeed."""
         full = {t.contact_point_id for t in taken if t.contact_point_id in self._work.points}
         full = {point for point in full if await self._is_used_up(self._work.points[point])}
         back = [t for t in taken if t.contact_point_id in full]
