@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ FENCE_KEPT_S = 30 * 86_400
 _DAY_KEPT_S = 3 * 86_400
 OFFER_S = 0.25
 """Longest that an accepted send waits for a Redis that does not answer."""
+STOP_KEPT_S = 3600
+"""How long an opt-out is remembered here: longer than any claim is held."""
 
 RedisError = (redis.RedisError, OSError, TimeoutError)
 """What a call may raise when Redis is away; the answer is then unknown."""
@@ -104,6 +106,10 @@ def _taken(entry: str) -> Taken:
     point, lane, text = entry.split("|")
     identifier, first, last, segments = text.split(":")
     return Taken(point, lane == "u", Range(uuid.UUID(identifier), int(first), int(last), float(segments)), entry)
+
+
+def _stop_members(contact_point_id: str, number_keys: Iterable[bytes]) -> list[str]:
+    return [f"{contact_point_id}|{key.hex()}" for key in number_keys]
 
 
 class Ring:
@@ -223,6 +229,18 @@ class Ring:
         """No permit for this contact point before `pause` seconds are over."""
         await self._run("slow", contact_point_id, round(pause * 1e6))
 
+    async def stop(self, contact_point_id: str, number_keys: Iterable[bytes]) -> None:
+        """No permit for messages to these numbers that are claimed already; "" means from any contact point."""
+        members = _stop_members(contact_point_id, number_keys)
+        for start in range(0, len(members), 1000):
+            await self._run("stop", STOP_KEPT_S * 1_000_000, *members[start : start + 1000])
+
+    async def allow(self, contact_point_id: str, number_keys: Iterable[bytes]) -> None:
+        """Take back `stop`: these numbers opted in again."""
+        members = _stop_members(contact_point_id, number_keys)
+        if members:
+            await self._client.zrem(f"{self._prefix}:stop", *members)
+
 
 class Rings:
     """The rings of all carrier accounts, by account name; one client for all of them."""
@@ -241,9 +259,21 @@ class Rings:
         self, account: str, contact_point_id: str, urgent: bool, rate: float, ranges: Sequence[Range], due_us: int = 0
     ) -> bool:
         """Push after a commit, best effort: where it fails the reconciler makes the messages reachable."""
+        return await self._at_best(self.of(account).push(contact_point_id, urgent, rate, ranges, due_us))
+
+    async def stop(self, account: str, contact_point_id: str, *number_keys: bytes) -> bool:
+        """Tell the permits who has just opted out, best effort: every later claim asks SQL anyway."""
+        return await self._at_best(self.of(account).stop(contact_point_id, number_keys))
+
+    async def allow(self, account: str, contact_point_id: str, *number_keys: bytes) -> bool:
+        """Take back `stop` for who has just opted in, best effort: it would end by itself within the hour."""
+        return await self._at_best(self.of(account).allow(contact_point_id, number_keys))
+
+    async def _at_best(self, step: Awaitable[None]) -> bool:
+        """Whether it was done within the time that a call may wait for Redis."""
         try:
             async with asyncio.timeout(OFFER_S):
-                await self.of(account).push(contact_point_id, urgent, rate, ranges, due_us)
+                await step
         except RedisError:
             return False
         return True

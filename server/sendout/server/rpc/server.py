@@ -19,11 +19,13 @@ from sendout.server.carriers.base import Capabilities, Intake
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.cancel_notification import CancelNotification
+from sendout.server.commands.consents import Consents, Numbers, Stops
 from sendout.server.commands.contact_points import ContactPoints
 from sendout.server.commands.drafting import Drafts
 from sendout.server.commands.event_feed import EventFeed
 from sendout.server.commands.export_messages import ExportMessages
 from sendout.server.commands.history import History
+from sendout.server.commands.import_consents import ImportConsents
 from sendout.server.commands.preview_notification import PreviewNotification
 from sendout.server.commands.read_notifications import ReadNotifications
 from sendout.server.commands.roles import Roles
@@ -36,6 +38,7 @@ from sendout.server.config import Settings
 from sendout.server.config_check import is_loopback
 from sendout.server.health import HealthServicer
 from sendout.server.rpc.api_keys import ApiKeyServicer
+from sendout.server.rpc.consents import ConsentServicer
 from sendout.server.rpc.contact_points import ContactPointServicer
 from sendout.server.rpc.history import HistoryServicer
 from sendout.server.rpc.interceptors import GateInterceptor
@@ -71,7 +74,6 @@ from sendout.v1 import (
 
 _LATER = (
     audit_service_pb2,
-    consent_service_pb2,
     conversation_service_pb2,
     price_service_pb2,
     snippet_service_pb2,
@@ -160,11 +162,16 @@ class RpcServer:
             History(database, clock, tokens), GetTopicSeries(database), ExportMessages(database, clock)
         )
         history.events = self._events
+        reading, stops = Numbers(derive("numbers"), parts.simulators), Stops(parts.rings, parts.carriers)
+        consents = ConsentServicer(
+            Consents(database, clock, reading, stops), ImportConsents(database, clock, reading, stops), pages
+        )
         found: list[tuple[Any, object | None]] = [
             (notification_service_pb2, notifications),
             (topic_service_pb2, TopicServicer(Topics(database, clock, tokens))),
             (history_service_pb2, history),
             (contact_point_service_pb2, ContactPointServicer(points, pages)),
+            (consent_service_pb2, consents),
             (role_service_pb2, RoleServicer(Roles(database, clock, forget), pages)),
             (api_key_service_pb2, ApiKeyServicer(ApiKeys(database, clock, forget), pages)),
             (user_service_pb2, UserServicer(points)),
