@@ -123,7 +123,7 @@ def place(word: Word) -> tuple[int, bytes, str]:
 
 
 def _word(row: Any) -> Word:
-    return Word(**row._mapping | {"source": Source(row.source)})
+    return Word(**dict(row._mapping) | {"source": Source(row.source)})
 
 
 async def suppress_waiting(

@@ -150,7 +150,7 @@ class Import:
         if self._bytes > _MOST_BYTES:
             raise field_invalid(
                 f"consents[{self._rows}].evidence",
-                word.evidence,
+                f"{self._bytes:,} bytes in all",
                 "The evidence up to here is more than one import can hold. Import the rows in several parts.",
             )
         gathered.add(self._command.reading.key(number), word.opted_out, word.time(self._begun), evidence)
