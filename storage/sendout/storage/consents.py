@@ -7,26 +7,23 @@ and `suppress_waiting` last, because it ends at the event head.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import LargeBinary, Select, and_, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import Change, Changed, FactsCache, apply
+from sendout.storage.rows import Columns, rows_parameters, rows_table
 from sendout.storage.tables import consent, is_open, message, notification, progress
 
 ORGANISATION = ""
 """The contact point id of a word that holds for every contact point."""
-
-_ROWS = 3_000
-"""Words in one statement: eight parameters each stay below what both databases take."""
-_KEYS = 10_000
 
 
 class Source(StrEnum):
@@ -52,6 +49,10 @@ class Word:
     update_time: int
 
 
+_WORD_COLUMNS: Columns = {column.name: column.type for column in consent.c}
+_KEY_COLUMNS: Columns = {"number_key": LargeBinary()}
+
+
 async def record(connection: AsyncConnection, words: Sequence[Word]) -> set[tuple[str, bytes]]:
     """Keep each word that is not older than the one that stands; answers (contact point, key) of those that changed.
 
@@ -59,30 +60,25 @@ async def record(connection: AsyncConnection, words: Sequence[Word]) -> set[tupl
     twice for one contact point in `words`.
     """
     ordered = sorted(words, key=lambda word: (word.number_key, word.contact_point_id))
-    statement = _upsert(connection.dialect.name)
-    changed: set[tuple[str, bytes]] = set()
-    for start in range(0, len(ordered), _ROWS):
-        rows = [asdict(word) for word in ordered[start : start + _ROWS]]
-        done = await connection.execute(statement, rows, execution_options={"insertmanyvalues_page_size": _ROWS})
-        changed.update((row.contact_point_id, row.number_key) for row in done)
-    return changed
+    rows = [[getattr(word, name) for name in _WORD_COLUMNS] for word in ordered]
+    parameters = rows_parameters(connection, "words", _WORD_COLUMNS, rows)
+    changed = await connection.execute(_upsert(connection.dialect.name), parameters)
+    return {(row.contact_point_id, row.number_key) for row in changed}
 
 
 @cache
 def _upsert(dialect: str) -> Any:
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement: Any = make(consent)
+    words = rows_table(dialect, "words", _WORD_COLUMNS)
+    make: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # SQLite's grammar needs a WHERE between SELECT and ON CONFLICT.
+    chosen = select(*(words.c[name] for name in _WORD_COLUMNS)).where(words.c.number_key.is_not(None))
+    statement = make(consent).from_select([*_WORD_COLUMNS], chosen)
     given = statement.excluded
-    kept = [column.name for column in consent.c if not column.primary_key]
-    differs = or_(
-        consent.c.opted_out != given.opted_out,
-        consent.c.source != given.source,
-        consent.c.evidence != given.evidence,
-    )
+    differs = or_(*(consent.c[name] != given[name] for name in ("opted_out", "source", "evidence")))
     same_time = and_(consent.c.consent_time == given.consent_time, differs)
     return statement.on_conflict_do_update(
         index_elements=[consent.c.number_key, consent.c.contact_point_id],
-        set_={name: given[name] for name in kept},
+        set_={column.name: given[column.name] for column in consent.c if not column.primary_key},
         where=or_(consent.c.consent_time < given.consent_time, same_time),
     ).returning(consent.c.number_key, consent.c.contact_point_id)
 
@@ -136,31 +132,29 @@ async def suppress_waiting(
     """
     if not number_keys or not await _any_waiting(connection, contact_point_id):
         return []
-    statement = _messages(contact_point_id, State.HELD, State.QUEUED)
-    statement = statement.order_by(message.c.notification_id, message.c.index).with_for_update(of=message)
-    found: list[Change] = []
-    for keys in _chunks(number_keys):
-        rows = await connection.execute(statement, {"keys": keys})
-        found += [
-            Change(row.notification_id, row.message_index, State.SUPPRESSED, ReasonCode.OPTED_OUT) for row in rows
-        ]
+    statement = _messages(connection.dialect.name, contact_point_id, State.HELD, State.QUEUED)
+    rows = await connection.execute(
+        statement.order_by(message.c.notification_id, message.c.index).with_for_update(of=message),
+        rows_parameters(connection, "keys", _KEY_COLUMNS, [(key,) for key in number_keys]),
+    )
+    found = [Change(row.notification_id, row.message_index, State.SUPPRESSED, ReasonCode.OPTED_OUT) for row in rows]
     return await apply(connection, facts, found, now_us)
 
 
 async def being_sent(connection: AsyncConnection, contact_point_id: str, number_keys: Sequence[bytes]) -> set[bytes]:
     """Those of these numbers to which a message is on its way out, from this contact point or, where it is "", any."""
-    found: set[bytes] = set()
-    for keys in _chunks(number_keys):
-        rows = await connection.execute(_messages(contact_point_id, State.SENDING), {"keys": keys})
-        found.update(row.number_key for row in rows)
-    return found
+    statement = _messages(connection.dialect.name, contact_point_id, State.SENDING)
+    keys = rows_parameters(connection, "keys", _KEY_COLUMNS, [(key,) for key in number_keys])
+    return {row.number_key for row in await connection.execute(statement, keys)}
 
 
-def _messages(contact_point_id: str, *states: State) -> Select[Any]:
+def _messages(dialect: str, contact_point_id: str, *states: State) -> Select[Any]:
     """Messages to `keys`, found by the index on their key: it names the notification too."""
-    columns = (message.c.notification_id, message.c.index.label("message_index"), message.c.number_key)
-    statement = select(*columns).where(
-        message.c.number_key.in_(bindparam("keys", expanding=True)), message.c.state.in_([*map(int, states)])
+    keys = rows_table(dialect, "keys", _KEY_COLUMNS)
+    statement = (
+        select(message.c.notification_id, message.c.index.label("message_index"), message.c.number_key)
+        .join(keys, keys.c.number_key == message.c.number_key)
+        .where(message.c.state.in_([*map(int, states)]))
     )
     if contact_point_id == ORGANISATION:
         return statement
@@ -175,8 +169,3 @@ async def _any_waiting(connection: AsyncConnection, contact_point_id: str) -> bo
     if contact_point_id != ORGANISATION:
         statement = statement.where(progress.c.contact_point_id == contact_point_id)
     return (await connection.execute(statement)).first() is not None
-
-
-def _chunks(keys: Sequence[bytes]) -> Iterator[list[bytes]]:
-    for start in range(0, len(keys), _KEYS):
-        yield list(keys[start : start + _KEYS])

@@ -26,6 +26,9 @@ _POSTGRES_SETTINGS = {
     "application_name": "sendout",
 }
 
+BYTES_OF_HEX = "sendout_bytes_of_hex"
+"""A function that every SQLite connection has, for rows that come as JSON."""
+
 _wrote_events: WeakSet[AsyncConnection] = WeakSet()
 
 
@@ -104,6 +107,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
+        connection.create_function(BYTES_OF_HEX, 1, bytes.fromhex, deterministic=True)
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",

@@ -11,11 +11,25 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, String, Table, bindparam, column, func, select, type_coerce
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    String,
+    Table,
+    bindparam,
+    column,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import TypeEngine
+
+from sendout.storage.engine import BYTES_OF_HEX
 
 Columns = Mapping[str, TypeEngine[Any]]
 
@@ -36,16 +50,21 @@ def _json_rows(name: str, columns: Columns) -> Select[Any]:
     each = func.json_each(bindparam(name, type_=String)).table_valued("value", name=f"{name}_each")
     return select(
         *(
-            type_coerce(func.json_extract(each.c.value, f"$[{place}]"), kind).label(key)
+            type_coerce(_cell(func.json_extract(each.c.value, f"$[{place}]"), kind), kind).label(key)
             for place, (key, kind) in enumerate(columns.items())
         )
     )
 
 
+def _cell(value: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """JSON has no bytes: they come as hex, and a function of ours reads it (SQLite has one from 3.41 on)."""
+    return getattr(func, BYTES_OF_HEX)(value) if isinstance(kind, LargeBinary) else value
+
+
 def rows_parameters(
     connection: AsyncConnection, name: str, columns: Columns, rows: Sequence[Sequence[Any]]
 ) -> dict[str, Any]:
-    """Parameters for `rows_table` of the same name and columns. Bytes are not supported; UUIDs are."""
+    """Parameters for `rows_table` of the same name and columns."""
     if connection.dialect.name == "postgresql":
         lists = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
         return {f"{name}_{key}": list(values) for key, values in zip(columns, lists, strict=True)}
@@ -53,6 +72,8 @@ def rows_parameters(
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
     return value.hex if isinstance(value, uuid.UUID) else value
 
 
