@@ -15,9 +15,9 @@ from sendout.domain import limits
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import NumberProblem
 from sendout.server.commands import import_consents
-from sendout.server.commands.consents import Consents, GivenWord, Stops
+from sendout.server.commands.consents import Consents, GivenConsent, Stops
 from sendout.server.commands.import_consents import ImportConsents, Imported
-from sendout.storage.consents import Source, Word, words_of
+from sendout.storage.consents import Consent, Source, words_of
 from sendout.storage.engine import Database
 from sendout.storage.tables import consent, message
 from tests.integration.pipeline import CALLER, GOOD, Pipeline, add_contact_point, pipeline, plain_numbers
@@ -37,7 +37,7 @@ def importing(pipe: Pipeline) -> ImportConsents:
     return ImportConsents(pipe.database, pipe.clock, READING, Stops(pipe.rings, ACCOUNTS))
 
 
-async def imported(importing: ImportConsents, *parts: list[GivenWord]) -> Imported:
+async def imported(importing: ImportConsents, *parts: list[GivenConsent]) -> Imported:
     """What comes of a stream of these parts that ends cleanly."""
     begun = importing.begin(CALLER)
     for part in parts:
@@ -53,7 +53,7 @@ async def count(database: Database, **values: Any) -> int:
         return int((await connection.execute(statement)).scalar_one())
 
 
-async def kept(database: Database, point: str, number: str) -> Word:
+async def kept(database: Database, point: str, number: str) -> Consent:
     """The word of a number for a contact point."""
     async with database.read() as connection:
         return (await words_of(connection, point, key(number)))[0]

@@ -12,16 +12,15 @@ import pytest
 from sqlalchemy import func, select
 
 from sendout.domain.clock import SystemClock
-from sendout.domain.contact_points import ConsentPolicy
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import NumberProblem, number_key
 from sendout.domain.permissions import Permission
-from sendout.server.commands.consents import Consents, GivenWord, Numbers, Stops, sendable
+from sendout.server.commands.consents import Consents, GivenConsent, Numbers, Stops
 from sendout.server.config_sections import RetentionSettings
 from sendout.server.retention import Retention
 from sendout.storage import consents as store
 from sendout.storage import notifications
-from sendout.storage.consents import Source, Word
+from sendout.storage.consents import Consent, Source
 from sendout.storage.engine import Database
 from sendout.storage.ring import Rings, connect
 from sendout.storage.tables import audit, event, event_head, message
@@ -55,9 +54,9 @@ def consents(pipe: Pipeline) -> Consents:
     return Consents(pipe.database, pipe.clock, READING, Stops(pipe.rings, ACCOUNTS))
 
 
-def word(number: str, state: str = "OPTED_OUT", point: str = "main", **more: Any) -> GivenWord:
+def word(number: str, state: str = "OPTED_OUT", point: str = "main", **more: Any) -> GivenConsent:
     """A word as a caller gives it; for the organisation where `point` is empty."""
-    return GivenWord(number, "CONTACT_POINT" if point else "ORGANISATION", point, state, **more)
+    return GivenConsent(number, "CONTACT_POINT" if point else "ORGANISATION", point, state, **more)
 
 
 def key(number: str) -> bytes:
@@ -84,7 +83,7 @@ async def test_a_word_is_kept_without_its_number(pipe: Pipeline, consents: Conse
     """What is kept of a number, in the words and in the audit trail, is a keyed hash; the answer says it in E.164."""
     e164, standing = await consents.record(CALLER, word("(415) 555-0101", evidence="By phone\non Monday"))
     assert e164 == "+14155550101"
-    assert standing == Word(
+    assert standing == Consent(
         key("+14155550101"),
         *("main", True, Source.RECORDED, "By phone\non Monday", "tester", standing.consent_time, standing.update_time),
     )
@@ -127,27 +126,6 @@ async def test_a_time_ahead_of_ours_counts_as_now(pipe: Pipeline, consents: Cons
     assert caught.value.violations[0].field == "consent.consent_time"
 
 
-OUT, IN = True, False
-
-
-@pytest.mark.parametrize(
-    ("words", "blocking", "requiring"),
-    [
-        ([], True, False),
-        ([IN], True, True),
-        ([OUT], False, False),
-        ([IN, IN], True, True),
-        ([IN, OUT], False, False),
-        ([OUT, IN], False, False),
-    ],
-)
-def test_what_may_be_sent(words: list[bool], blocking: bool, requiring: bool) -> None:
-    """Any opt-out blocks; REQUIRE_OPT_IN needs an opt-in besides, of the contact point or of the organisation."""
-    kept = [Word(b"k" * 16, "main", out, Source.REPLY, "", "", 0, 0) for out in words]
-    assert sendable(ConsentPolicy.BLOCK_OPTED_OUT, kept) is blocking
-    assert sendable(ConsentPolicy.REQUIRE_OPT_IN, kept) is requiring
-
-
 async def test_scopes(pipe: Pipeline, consents: Consents) -> None:
     """A contact point's word holds for it alone, the organisation's for all; lookups give the narrower first."""
     await add_contact_point(pipe.database, "strict", consent_policy="REQUIRE_OPT_IN")
@@ -180,7 +158,7 @@ async def test_scopes(pipe: Pipeline, consents: Consents) -> None:
         (word(GOOD[0], time_problem="No such time."), Reason.FIELD_INVALID, "consent.consent_time"),
     ],
 )
-async def test_what_is_no_word(consents: Consents, given: GivenWord, reason: Reason, field: str) -> None:
+async def test_what_is_no_word(consents: Consents, given: GivenConsent, reason: Reason, field: str) -> None:
     """A bad word is refused with the field at fault; a number is quoted as typed, evidence never."""
     with pytest.raises(SendoutError) as caught:
         await consents.record(CALLER, given)
@@ -361,7 +339,7 @@ async def test_pages_are_stable(pipe: Pipeline, consents: Consents) -> None:
 
 async def test_words_recorded_at_once_are_listed_once(database: Database) -> None:
     """Words with one and the same time, as an import leaves them, are paged by key without repeats."""
-    words = [Word(bytes([n]) * 16, "main", True, Source.IMPORTED, "", "", 0, 5) for n in range(50)]
+    words = [Consent(bytes([n]) * 16, "main", True, Source.IMPORTED, "", "", 0, 5) for n in range(50)]
     async with database.write() as connection:
         assert len(await store.record(connection, words)) == 50
     seen: list[bytes] = []
@@ -395,8 +373,8 @@ async def test_an_opt_out_outlives_the_number(pipe: Pipeline, consents: Consents
 
 async def test_one_statement_takes_many(database: Database) -> None:
     """More words than fit into one statement are kept, and only those that changed are answered."""
-    words: Sequence[Word] = [
-        Word(n.to_bytes(16, "big"), "main", n % 2 == 0, Source.IMPORTED, "", "", 10, 10) for n in range(7_001)
+    words: Sequence[Consent] = [
+        Consent(n.to_bytes(16, "big"), "main", n % 2 == 0, Source.IMPORTED, "", "", 10, 10) for n in range(7_001)
     ]
     async with database.write() as connection:
         assert len(await store.record(connection, words)) == 7_001

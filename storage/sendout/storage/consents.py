@@ -36,7 +36,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Consent:
     """What one number said. Times in microseconds since 1970: when it was said, and when it was written down."""
 
     number_key: bytes
@@ -53,7 +53,7 @@ _WORD_COLUMNS: Columns = {column.name: column.type for column in consent.c}
 _KEY_COLUMNS: Columns = {"number_key": LargeBinary()}
 
 
-async def record(connection: AsyncConnection, words: Sequence[Word]) -> set[tuple[str, bytes]]:
+async def record(connection: AsyncConnection, words: Sequence[Consent]) -> set[tuple[str, bytes]]:
     """Keep each word that is not older than the one that stands; answers (contact point, key) of those that changed.
 
     A word that stands already, said at the same time with the same evidence, changes nothing. A number must not stand
@@ -83,7 +83,7 @@ def _upsert(dialect: str) -> Any:
     ).returning(consent.c.number_key, consent.c.contact_point_id)
 
 
-async def words_of(connection: AsyncConnection, contact_point_id: str, number_key: bytes) -> list[Word]:
+async def words_of(connection: AsyncConnection, contact_point_id: str, number_key: bytes) -> list[Consent]:
     """The words of a number that apply to a contact point, its own one before that of the organisation."""
     statement = (
         select(consent)
@@ -100,7 +100,7 @@ async def list_page(
     *,
     contact_point_id: str = "",
     opted_out: bool | None = None,
-) -> list[Word]:
+) -> list[Consent]:
     """Words, the last recorded first; `after` is the `place` of the last one of the page before."""
     columns = (consent.c.update_time, consent.c.number_key, consent.c.contact_point_id)
     statement = select(consent).order_by(*(column.desc() for column in columns)).limit(limit)
@@ -113,13 +113,13 @@ async def list_page(
     return [_word(row) for row in await connection.execute(statement)]
 
 
-def place(word: Word) -> tuple[int, bytes, str]:
+def place(word: Consent) -> tuple[int, bytes, str]:
     """Where a word stands in the listing."""
     return word.update_time, word.number_key, word.contact_point_id
 
 
-def _word(row: Any) -> Word:
-    return Word(**dict(row._mapping) | {"source": Source(row.source)})
+def _word(row: Any) -> Consent:
+    return Consent(**dict(row._mapping) | {"source": Source(row.source)})
 
 
 async def suppress_waiting(

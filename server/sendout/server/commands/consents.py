@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain import limits, numbers
 from sendout.domain.clock import Clock
+from sendout.domain.consent import Scope, Word, decide
 from sendout.domain.contact_points import ConsentPolicy, ContactPoint
 from sendout.domain.errors import Reason, SendoutError, Violation, field_invalid, not_found
 from sendout.domain.numbers import NumberProblem
@@ -23,17 +24,16 @@ from sendout.server.commands.refusals import refuse_fields
 from sendout.storage import audit, contact_points
 from sendout.storage import consents as store
 from sendout.storage.changes import FactsCache
-from sendout.storage.consents import ORGANISATION, Source, Word
+from sendout.storage.consents import ORGANISATION, Consent, Source
 from sendout.storage.engine import Database
 from sendout.storage.ring import Rings
 
-_STATES = {"OPTED_IN": False, "OPTED_OUT": True}
-_SCOPES = {"CONTACT_POINT": True, "ORGANISATION": False}  # whether it needs a contact point
+_SAID = {True: Word.OPTED_OUT, False: Word.OPTED_IN}
 _CLOCKS_DIFFER_US = 300 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class GivenWord:
+class GivenConsent:
     """A word as a caller gave it. `state` and `scope` as the contract names them, time in microseconds since 1970."""
 
     phone_number: str
@@ -46,16 +46,16 @@ class GivenWord:
 
     @property
     def opted_out(self) -> bool:
-        return _STATES[self.state]
+        return self.state == Word.OPTED_OUT
 
     def violations(self, now_us: int) -> list[Violation]:
         """What is wrong with everything but the number and the contact point's name."""
         found = []
-        if self.state not in _STATES:
+        if self.state not in Word.__members__:
             found.append(Violation("state", f"Say OPTED_IN or OPTED_OUT. You gave {self.state[:80]!r}."))
-        if self.scope not in _SCOPES:
+        if self.scope not in Scope.__members__:
             found.append(Violation("scope", f"Say CONTACT_POINT or ORGANISATION. You gave {self.scope[:80]!r}."))
-        elif _SCOPES[self.scope] != bool(self.contact_point_id):
+        elif (self.scope == Scope.CONTACT_POINT) != bool(self.contact_point_id):
             sentence = (
                 f"Leave it empty with ORGANISATION. You gave {self.contact_point_id[:80]!r}."
                 if self.contact_point_id
@@ -133,7 +133,7 @@ class Looked:
     """What is on record for a number: the words that apply, the narrower first, and whether it may be sent to."""
 
     e164: str
-    words: Sequence[Word]
+    words: Sequence[Consent]
     sendable: bool
 
 
@@ -144,7 +144,7 @@ class Consents:
         self._database, self._clock, self._reading, self._stops = database, clock, reading, stops
         self._facts = FactsCache()
 
-    async def record(self, caller: Caller, given: GivenWord) -> tuple[str, Word]:
+    async def record(self, caller: Caller, given: GivenConsent) -> tuple[str, Consent]:
         """Keep a word; answers the number in E.164 and the word that holds now, which a later one may be."""
         caller.require(Permission.ADMINISTER)
         now = self._clock.now_us()
@@ -152,7 +152,7 @@ class Consents:
         point = await self._point(given.contact_point_id)
         e164 = self._number("consent.phone_number", given.phone_number, point)
         key = self._reading.key(e164)
-        word = Word(
+        word = Consent(
             number_key=key,
             contact_point_id=given.contact_point_id,
             opted_out=given.opted_out,
@@ -181,23 +181,26 @@ class Consents:
         e164 = self._number("phone_number", phone_number, point)
         async with self._database.read() as connection:
             words = await store.words_of(connection, contact_point_id, self._reading.key(e164))
-        policy = point.consent_policy if point else ConsentPolicy.BLOCK_OPTED_OUT
+        may = sendable(point.consent_policy if point else ConsentPolicy.BLOCK_OPTED_OUT, words)
         if not words:
-            may = "may be sent to" if sendable(policy, words) else "may not be sent to: this contact point needs a yes"
-            raise SendoutError(Reason.CONSENT_NOT_FOUND, f"Nothing is on record for {phone_number[:64]!r}. It {may}.")
-        return Looked(e164, words, sendable(policy, words))
+            ending = "may be sent to." if may else "may not be sent to: this contact point needs an opt-in first."
+            raise SendoutError(
+                Reason.CONSENT_NOT_FOUND, f"Nothing is on record for {phone_number[:64]!r}, so it {ending}"
+            )
+        return Looked(e164, words, may)
 
     async def list_page(
         self, caller: Caller, limit: int, after: tuple[int, bytes, str] | None, contact_point_id: str, state: str
-    ) -> list[Word]:
+    ) -> list[Consent]:
         """Words, the last recorded first. `state` as the contract names it; empty: both."""
         caller.require(Permission.ADMINISTER)
-        if state and state not in _STATES:
+        if state and state not in Word.__members__:
             raise field_invalid("state", state, "Choose OPTED_IN or OPTED_OUT, or leave it out for both.")
         await self._point(contact_point_id)
+        opted_out = state == Word.OPTED_OUT if state else None
         async with self._database.read() as connection:
             return await store.list_page(
-                connection, limit, after, contact_point_id=contact_point_id, opted_out=_STATES.get(state)
+                connection, limit, after, contact_point_id=contact_point_id, opted_out=opted_out
             )
 
     async def _point(self, contact_point_id: str) -> ContactPoint | None:
@@ -228,7 +231,7 @@ class Consents:
             )
         return number
 
-    async def _audit(self, connection: AsyncConnection, caller: Caller, word: Word) -> None:
+    async def _audit(self, connection: AsyncConnection, caller: Caller, word: Consent) -> None:
         who = f"{word.contact_point_id or 'organisation'}#{word.number_key[:5].hex()}"  # as in logs, never the number
         await audit.record(
             connection,
@@ -241,8 +244,7 @@ class Consents:
         )
 
 
-def sendable(policy: ConsentPolicy, words: Sequence[Word]) -> bool:
-    """Any opt-out that applies blocks; REQUIRE_OPT_IN needs an opt-in besides, in either scope."""
-    if any(word.opted_out for word in words):
-        return False
-    return policy is ConsentPolicy.BLOCK_OPTED_OUT or bool(words)
+def sendable(policy: ConsentPolicy, words: Sequence[Consent]) -> bool:
+    """Whether the words that apply to a contact point allow sending from it."""
+    said = {word.contact_point_id == ORGANISATION: _SAID[word.opted_out] for word in words}
+    return decide(policy, said.get(False), said.get(True)).sendable

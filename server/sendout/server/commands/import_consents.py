@@ -21,11 +21,11 @@ from sendout.domain.contact_points import ContactPoint
 from sendout.domain.errors import Reason, SendoutError, Violation, field_invalid
 from sendout.domain.numbers import NumberProblem
 from sendout.domain.permissions import Caller, Permission
-from sendout.server.commands.consents import GivenWord, NumberReader, Numbers, Stops
+from sendout.server.commands.consents import GivenConsent, NumberReader, Numbers, Stops
 from sendout.storage import audit, contact_points
 from sendout.storage import consents as store
 from sendout.storage.changes import FactsCache
-from sendout.storage.consents import ORGANISATION, Source, Word
+from sendout.storage.consents import ORGANISATION, Consent, Source
 from sendout.storage.engine import Database
 
 MAX_PROBLEMS = 10_000
@@ -116,7 +116,7 @@ class Import:
         self._rows = self._kept = self._bytes = 0
         self._problems: list[RowProblem] = []
 
-    async def add(self, words: Sequence[GivenWord]) -> None:
+    async def add(self, words: Sequence[GivenConsent]) -> None:
         """Take the words of one message, giving way to other work between slices.
 
         Raises FIELD_INVALID where there are too many, CONTACT_POINT_NOT_FOUND.
@@ -135,7 +135,7 @@ class Import:
                 self._rows += 1
             await asyncio.sleep(0)
 
-    async def _take(self, word: GivenWord) -> None:
+    async def _take(self, word: GivenConsent) -> None:
         violations = word.violations(self._begun)
         if violations:
             self._problem(word, None, " ".join(f"{v.field}: {v.description}" for v in violations))
@@ -156,7 +156,7 @@ class Import:
         gathered.add(self._command.reading.key(number), word.opted_out, word.time(self._begun), evidence)
         self._kept += 1
 
-    def _problem(self, word: GivenWord, problem: NumberProblem | None, description: str) -> None:
+    def _problem(self, word: GivenConsent, problem: NumberProblem | None, description: str) -> None:
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(RowProblem(self._rows, word.phone_number[:64], problem, description))
 
@@ -189,14 +189,14 @@ class Import:
                 audited = audited or written > 0
         return Imported(recorded, self._kept - recorded, self._problems)
 
-    def _words(self, contact_point_id: str, batch: Sequence[tuple[bytes, bool, int, str]]) -> list[Word]:
+    def _words(self, contact_point_id: str, batch: Sequence[tuple[bytes, bool, int, str]]) -> list[Consent]:
         now, recorder = self._command.clock.now_us(), self._caller.principal_id
         return [
-            Word(key, contact_point_id, opted_out, Source.IMPORTED, evidence, recorder, said, now)
+            Consent(key, contact_point_id, opted_out, Source.IMPORTED, evidence, recorder, said, now)
             for key, opted_out, said, evidence in batch
         ]
 
-    async def _write(self, point: ContactPoint | None, words: Sequence[Word], audited: bool) -> int:
+    async def _write(self, point: ContactPoint | None, words: Sequence[Consent], audited: bool) -> int:
         """One transaction: these words and what they suppress. Answers how many changed anything."""
         command = self._command
         contact_point_id, now = words[0].contact_point_id, words[0].update_time

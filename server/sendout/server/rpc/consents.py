@@ -8,12 +8,12 @@ from typing import Any
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from sendout.domain.errors import SendoutError
-from sendout.server.commands.consents import Consents, GivenWord
+from sendout.server.commands.consents import Consents, GivenConsent
 from sendout.server.commands.import_consents import ImportConsents, RowProblem
 from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.convert import micros, timestamp
 from sendout.server.rpc.pages import Pages
-from sendout.storage.consents import Word, place
+from sendout.storage.consents import Consent, place
 from sendout.v1 import consent_pb2, consent_service_pb2, consent_service_pb2_grpc
 
 
@@ -73,13 +73,13 @@ class ConsentServicer(consent_service_pb2_grpc.ConsentServiceServicer):
         )
 
 
-def _given(typed: consent_pb2.Consent) -> GivenWord:
+def _given(typed: consent_pb2.Consent) -> GivenConsent:
     said, problem = None, ""
     try:
         said = micros(typed, "consent_time")
     except SendoutError as error:
         problem = error.violations[0].description
-    return GivenWord(
+    return GivenConsent(
         phone_number=typed.phone_number,
         scope=_name(consent_pb2.ConsentScope, typed.scope),
         contact_point_id=typed.contact_point_id,
@@ -98,7 +98,7 @@ def _name(enum: EnumTypeWrapper, value: int) -> str:
     return enum.Name(value).removeprefix(prefix)
 
 
-def _message(word: Word, e164: str = "") -> consent_pb2.Consent:
+def _message(word: Consent, e164: str = "") -> consent_pb2.Consent:
     return consent_pb2.Consent(
         phone_number=e164,
         scope=(
@@ -113,7 +113,7 @@ def _message(word: Word, e164: str = "") -> consent_pb2.Consent:
     )
 
 
-def _place(word: Word) -> list[Any]:
+def _place(word: Consent) -> list[Any]:
     time, key, contact_point_id = place(word)
     return [time, key.hex(), contact_point_id]
 

@@ -10,4 +10,5 @@ redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
 for i = 2, #ARGV do
   redis.call('ZADD', key, string.format('%.0f', now + tonumber(ARGV[1])), ARGV[i])
 end
+redis.call('PEXPIRE', key, math.ceil(tonumber(ARGV[1]) / 1000)) -- where nobody opts out any more
 return 1
