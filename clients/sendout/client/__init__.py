@@ -11,6 +11,7 @@ messages of `sendout.v1`, raise `SendoutError`, and need nothing but grpcio and 
 from __future__ import annotations
 
 from sendout.client._aio import AsyncDriver, AsyncPager
+from sendout.client._consents import consent
 from sendout.client._errors import (
     AlreadyExists,
     DeadlineExceeded,
@@ -67,5 +68,6 @@ __all__ = [
     "Unavailable",
     "Unimplemented",
     "Violation",
+    "consent",
     "profile_path",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from sendout.client import _administration, _history, _sending
+from sendout.client import _administration, _consents, _history, _sending
 from sendout.client._calls import Call, unary
 
 
@@ -65,5 +65,10 @@ class Methods:
     api_keys = _administration.api_keys
     create_api_key = _administration.create_api_key
     revoke_api_key = _administration.revoke_api_key
+
+    get_consent = _consents.get_consent
+    record_consent = _consents.record_consent
+    consents = _consents.consents
+    import_consents = _consents.import_consents
 
     rpc = rpc

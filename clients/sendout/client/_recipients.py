@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from sendout.client._errors import InvalidArgument
 from sendout.v1.notification_service_pb2 import RecipientChunk, SendNotificationHeader, SendNotificationStreamRequest
 from sendout.v1.recipient_pb2 import Recipient
 
+M = TypeVar("M", bound=Message)
 Recipients = str | Iterable[str | Recipient]
 """Numbers separated by commas in one string, or any iterable of numbers and `Recipient` messages."""
 
@@ -23,17 +27,23 @@ def recipients_of(to: Recipients) -> Iterator[Recipient]:
         yield Recipient(phone_number=item) if isinstance(item, str) else item
 
 
+def in_parts(messages: Iterable[M]) -> Iterator[list[M]]:
+    """Lists of at most 10,000 messages and about 1 MiB. No messages, no list."""
+    part: list[M] = []
+    size = 0
+    for message in messages:
+        size += message.ByteSize() + 4
+        if part and (size > _MOST_BYTES or len(part) == MOST_IN_CHUNK):
+            yield part
+            part, size = [], message.ByteSize() + 4
+        part.append(message)
+    if part:
+        yield part
+
+
 def chunks_of(recipients: Iterable[Recipient]) -> Iterator[RecipientChunk]:
-    """Chunks of at most 10,000 recipients and about 1 MiB. No recipients, no chunk."""
-    chunk, size = RecipientChunk(), 0
-    for recipient in recipients:
-        size += recipient.ByteSize() + 4
-        if chunk.recipients and (size > _MOST_BYTES or len(chunk.recipients) == MOST_IN_CHUNK):
-            yield chunk
-            chunk, size = RecipientChunk(), recipient.ByteSize() + 4
-        chunk.recipients.append(recipient)
-    if chunk.recipients:
-        yield chunk
+    """The same as chunks of a stream."""
+    return (RecipientChunk(recipients=part) for part in in_parts(recipients))
 
 
 def parts_of(header: SendNotificationHeader, chunks: Iterable[RecipientChunk]) -> list[bytes]:
