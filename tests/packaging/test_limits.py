@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 
 from sendout.domain import contact_points, limits, time_zones
+from sendout.server.commands import import_consents
 from tests.packaging.tree import ROOT
 
 HOUR = 3600
@@ -43,6 +44,9 @@ STATED: tuple[tuple[str, str], ...] = (
         r"ListRecentMessagesResponse\.messages",
         f"All pages together hold at most {limits.MAX_RECENT_MESSAGES:,}.",
     ),
+    (r"Consent\.evidence", f"At most {limits.MAX_EVIDENCE:,} characters."),
+    (r"ImportConsentsRequest\.consents", f"At most {limits.MAX_IMPORT_PART:,}."),
+    (r"ImportConsentsResponse\.problems", f"the first {import_consents.MAX_PROBLEMS:,} of them."),
     (r"ContactPoint\.segments_per_second", f"At most {contact_points.MAX_SEGMENTS_PER_SECOND:,}."),
     (r"ContactPoint\.burst_segments", f"At most {contact_points.MAX_BURST_SEGMENTS:,}."),
     (r"ContactPoint\.\w+_roles", f"At most {contact_points.MAX_ROLES} entries."),

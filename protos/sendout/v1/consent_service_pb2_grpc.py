@@ -106,7 +106,8 @@ class ConsentServiceServicer(object):
 
     def ImportConsents(self, request_iterator, context):
         """Records many words at once. Nothing is recorded unless the client ends the stream cleanly;
-        problem rows are left out and reported.
+        problem rows are left out and reported. Then they are recorded a few thousand at a time: a call
+        that fails there may have recorded some, and a repeat records the rest.
 
         Errors: CONTACT_POINT_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
 

@@ -46,7 +46,8 @@ class ConsentServiceStub:
     """
     ImportConsents: _aio.StreamUnaryMultiCallable[_consent_service_pb2.ImportConsentsRequest, _consent_service_pb2.ImportConsentsResponse]
     """Records many words at once. Nothing is recorded unless the client ends the stream cleanly;
-    problem rows are left out and reported.
+    problem rows are left out and reported. Then they are recorded a few thousand at a time: a call
+    that fails there may have recorded some, and a repeat records the rest.
 
     Errors: CONTACT_POINT_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
 
@@ -109,7 +110,8 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_abc.AsyncIterator[_consent_service_pb2.ImportConsentsRequest], _abc.Awaitable[_consent_service_pb2.ImportConsentsResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.ImportConsentsResponse]:
         """Records many words at once. Nothing is recorded unless the client ends the stream cleanly;
-        problem rows are left out and reported.
+        problem rows are left out and reported. Then they are recorded a few thousand at a time: a call
+        that fails there may have recorded some, and a repeat records the rest.
 
         Errors: CONTACT_POINT_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
 

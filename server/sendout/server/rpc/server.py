@@ -162,7 +162,7 @@ class RpcServer:
             History(database, clock, tokens), GetTopicSeries(database), ExportMessages(database, clock)
         )
         history.events = self._events
-        reading, stops = Numbers(derive("numbers"), parts.simulators), Stops(parts.rings, parts.carriers)
+        reading, stops = Numbers(derive("numbers"), unreal), Stops(parts.rings, frozenset(parts.carriers))
         consents = ConsentServicer(
             Consents(database, clock, reading, stops), ImportConsents(database, clock, reading, stops), pages
         )
