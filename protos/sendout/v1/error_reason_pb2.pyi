@@ -47,6 +47,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STORAGE_UNAVAILABLE: _ClassVar[ErrorReason]
     QUEUE_UNAVAILABLE: _ClassVar[ErrorReason]
     STREAM_ENDED: _ClassVar[ErrorReason]
+    IDENTITY_PROVIDER_UNAVAILABLE: _ClassVar[ErrorReason]
     DEADLINE_TOO_SHORT: _ClassVar[ErrorReason]
     NOT_IMPLEMENTED: _ClassVar[ErrorReason]
     INTERNAL: _ClassVar[ErrorReason]
@@ -91,6 +92,7 @@ RESUME_TOKEN_EXPIRED: ErrorReason
 STORAGE_UNAVAILABLE: ErrorReason
 QUEUE_UNAVAILABLE: ErrorReason
 STREAM_ENDED: ErrorReason
+IDENTITY_PROVIDER_UNAVAILABLE: ErrorReason
 DEADLINE_TOO_SHORT: ErrorReason
 NOT_IMPLEMENTED: ErrorReason
 INTERNAL: ErrorReason

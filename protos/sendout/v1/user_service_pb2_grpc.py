@@ -124,10 +124,10 @@ class UserServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """Changes a user's label or roles, or disables the user. The change holds from the user's next
-        call on.
+        """Changes a user's label, roles or external id, or disables the user. The change holds from the
+        user's next call on.
 
-        Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
+        Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, FIELD_INVALID, ID_TAKEN, ROLE_REQUIRED.
 
         A retry is safe: the same change twice is one change.
         """
@@ -136,7 +136,7 @@ class UserServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetUserPassword(self, request, context):
-        """Sets a user's password and ends the user's sessions. Users may set their own without
+        """Sets a user's password and ends the user's sessions and sign-in links. Users may set their own without
         PERMISSION_ADMINISTER.
 
         Errors: USER_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.

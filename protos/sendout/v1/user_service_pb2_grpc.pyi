@@ -50,15 +50,15 @@ class UserServiceStub:
     A retry is safe: it changes nothing.
     """
     UpdateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_service_pb2.UpdateUserResponse]
-    """Changes a user's label or roles, or disables the user. The change holds from the user's next
-    call on.
+    """Changes a user's label, roles or external id, or disables the user. The change holds from the
+    user's next call on.
 
-    Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
+    Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, FIELD_INVALID, ID_TAKEN, ROLE_REQUIRED.
 
     A retry is safe: the same change twice is one change.
     """
     SetUserPassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.SetUserPasswordRequest, _user_service_pb2.SetUserPasswordResponse]
-    """Sets a user's password and ends the user's sessions. Users may set their own without
+    """Sets a user's password and ends the user's sessions and sign-in links. Users may set their own without
     PERMISSION_ADMINISTER.
 
     Errors: USER_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
@@ -132,10 +132,10 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.UpdateUserRequest,
         context: _aio.ServicerContext[_user_service_pb2.UpdateUserRequest, _abc.Awaitable[_user_service_pb2.UpdateUserResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.UpdateUserResponse]:
-        """Changes a user's label or roles, or disables the user. The change holds from the user's next
-        call on.
+        """Changes a user's label, roles or external id, or disables the user. The change holds from the
+        user's next call on.
 
-        Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
+        Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, FIELD_INVALID, ID_TAKEN, ROLE_REQUIRED.
 
         A retry is safe: the same change twice is one change.
         """
@@ -146,7 +146,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.SetUserPasswordRequest,
         context: _aio.ServicerContext[_user_service_pb2.SetUserPasswordRequest, _abc.Awaitable[_user_service_pb2.SetUserPasswordResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.SetUserPasswordResponse]:
-        """Sets a user's password and ends the user's sessions. Users may set their own without
+        """Sets a user's password and ends the user's sessions and sign-in links. Users may set their own without
         PERMISSION_ADMINISTER.
 
         Errors: USER_NOT_FOUND, FIELD_INVALID, ROLE_REQUIRED.
