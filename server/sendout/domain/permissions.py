@@ -5,7 +5,7 @@ Roles carry organisation-wide permissions; contact points carry grants to roles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sendout.domain.errors import Reason, SendoutError
@@ -37,12 +37,13 @@ class Caller:
     """An authenticated caller of one RPC, with the trace it belongs to."""
 
     principal_id: str
-    api_key_id: str
+    api_key_id: str  # empty for a session
     label: str
     role_ids: frozenset[str]  # always contains EVERYONE
     permissions: frozenset[Permission]
     trace_id: str = ""
     span_id: str = ""
+    session_hash: bytes = field(default=b"", repr=False)  # which session; empty for an API key
 
     def require(self, permission: Permission) -> None:
         """Raise ROLE_REQUIRED unless a role of the caller holds `permission`."""

@@ -32,6 +32,7 @@ from sendout.server.config_sections import (
     SecretSettings,
     Section,
     ServerSettings,
+    SignInSettings,
     StorageSettings,
     TelemetrySettings,
     create_secret_file,
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = Field(default_factory=lambda: StorageSettings())
     server: ServerSettings = Field(default_factory=lambda: ServerSettings())
     secrets: SecretSettings = Field(default_factory=lambda: SecretSettings())
+    sign_in: SignInSettings = Field(default_factory=lambda: SignInSettings())
     carriers: dict[str, CarrierSettings] = Field(
         default_factory=lambda: {"simulator": CarrierSettings(type="simulator")},
         description='Carriers by name, each `{"type": …}` and its settings; JSON in the environment. '

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sendout.server.config import CarrierSettings, ConfigError, Settings
 
@@ -46,7 +47,7 @@ class Finding:
 
 def check_config(settings: Settings) -> list[Finding]:
     """Everything worth saying about these settings, good and bad."""
-    checks = (_storage, _transport, _secret, _carriers, _dispatch, check_retention, _telemetry)
+    checks = (_storage, _transport, _secret, _sign_in, _carriers, _dispatch, check_retention, _telemetry)
     return [finding for check in checks for finding in check(settings)]
 
 
@@ -129,6 +130,34 @@ def _secret(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.REFUSE, name, "It is too regular to be a secret. Make one with `openssl rand -hex 32`.")
     else:
         yield Finding(Level.OK, name, "Present.")
+
+
+def _sign_in(settings: Settings) -> Iterator[Finding]:
+    provider = settings.sign_in
+    if provider.oidc_issuer is None:
+        yield Finding(Level.OK, "SENDOUT_OIDC_ISSUER", "Not set: people sign in with passwords and links.")
+        return
+    if not provider.oidc_audience:
+        yield Finding(Level.REFUSE, "SENDOUT_OIDC_AUDIENCE", "Give our client id at the identity provider.")
+    if (provider.oidc_jwks_url is None) == (provider.oidc_jwks_file is None):
+        text = "Give SENDOUT_OIDC_JWKS_URL or SENDOUT_OIDC_JWKS_FILE, one of them."
+        yield Finding(Level.REFUSE, "SENDOUT_OIDC_JWKS_URL", text)
+    elif provider.oidc_jwks_file is not None:
+        yield from _file("SENDOUT_OIDC_JWKS_FILE", provider.oidc_jwks_file, private=False)
+    elif not _safe_url(provider.oidc_jwks_url or ""):
+        yield Finding(Level.REFUSE, "SENDOUT_OIDC_JWKS_URL", "Begin it with https://: whoever writes it signs in.")
+    else:
+        yield Finding(Level.OK, "SENDOUT_OIDC_ISSUER", f"People sign in with {provider.oidc_issuer}, too.")
+    if bool(provider.oidc_roles) != bool(provider.oidc_groups_claim):
+        text = "SENDOUT_OIDC_GROUPS_CLAIM and SENDOUT_OIDC_ROLES do nothing without each other."
+        yield Finding(Level.WARN, "SENDOUT_OIDC_ROLES", text)
+
+
+def _safe_url(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(f"{parts.hostname}:0"))
+    )
 
 
 def _carriers(settings: Settings) -> Iterator[Finding]:

@@ -144,6 +144,37 @@ class SecretSettings(Section):
         return root
 
 
+def _pairs(typed: object) -> object:
+    """`group=role, other=role` as a table; anything else is left for pydantic to judge."""
+    if not isinstance(typed, str):
+        return typed
+    pairs = [pair.rpartition("=") for pair in typed.split(",") if pair.strip()]
+    if not all(equals and group.strip() and role.strip() for group, equals, role in pairs):
+        raise ValueError("write group=role, separated by commas")
+    return {group.strip(): role.strip() for group, _, role in pairs}
+
+
+class SignInSettings(Section):
+    """Signing in with an identity provider (OpenID Connect). Passwords and links need no settings."""
+
+    oidc_issuer: str | None = Field(
+        default=None, description="Identity provider that people sign in with: the `iss` of its id tokens."
+    )
+    oidc_audience: str | None = Field(default=None, description="Our client id at the provider: the `aud`.")
+    oidc_jwks_url: str | None = Field(default=None, description="Where the provider publishes its keys (JWKS).")
+    oidc_jwks_file: LocalPath | None = Field(default=None, description="File with the keys instead.")
+    oidc_user_claim: str = Field(
+        default="email", min_length=1, description="Claim that names the user: `email` (verified ones only), `sub`, …"
+    )
+    oidc_groups_claim: str | None = Field(default=None, description="Claim with the person's groups.")
+    oidc_roles: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(
+        default_factory=dict,
+        description="Roles that groups give: `group=role, …`. Nobody holds these roles without the group.",
+        json_schema_extra=shown_default(""),
+    )
+    oidc_create_users: bool = Field(default=False, description="Create a user at the first sign-in with the provider.")
+
+
 class CarrierSettings(BaseModel):
     """One carrier: its type (an entry point of `sendout.carriers`) and the settings that type asks for."""
 

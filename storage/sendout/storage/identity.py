@@ -1,4 +1,4 @@
-"""Roles, principals and their API keys.
+"""Roles, principals, their API keys, and who a key's or session's holder is.
 
 A principal holds the roles of its rows and `everyone` besides, which is never stored. Locks: a role that is about to be
 put on a list is locked shared, one that is about to go exclusively, so that no list keeps a role that is gone.
@@ -10,12 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, case, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import Select, Table, and_, case, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.permissions import ADMIN, EVERYONE, Permission
-from sendout.storage.tables import api_key, principal, principal_role, role, role_grant
+from sendout.domain.sign_in import idle_expire_time
+from sendout.storage.tables import api_key, principal, principal_role, role, role_grant, session
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """What authentication needs to know about one key, its principal and its roles."""
+    """What authentication needs to know about one key or session, its principal and its roles."""
 
     secret_hash: bytes
     principal_id: str
@@ -156,48 +157,64 @@ async def set_roles(connection: AsyncConnection, principal_id: str, role_ids: Co
         )
 
 
-# --- API keys ----------------------------------------------------------------------------------------------------
+async def roles_of(connection: AsyncConnection, principal_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """The roles of each of these principals, `everyone` included."""
+    held: dict[str, set[str]] = {principal_id: {EVERYONE} for principal_id in principal_ids}
+    statement = select(principal_role).where(principal_role.c.principal_id.in_(principal_ids))
+    for holder in await connection.execute(statement):
+        held[holder.principal_id].add(holder.role_id)
+    return {principal_id: frozenset(role_ids) for principal_id, role_ids in held.items()}
 
-_HELD_BY_KEY = or_(
-    role.c.id == EVERYONE,
-    exists().where(principal_role.c.principal_id == principal.c.id, principal_role.c.role_id == role.c.id),
-)
-_KEY_HOLDER = (
-    select(
-        api_key.c.secret_hash,
-        api_key.c.principal_id,
-        api_key.c.expire_time,
-        api_key.c.last_used_time,
-        api_key.c.revoke_time,
-        principal.c.label,
-        principal.c.disabled,
-        role.c.id.label("role_id"),
-        role.c.permissions,
+
+# --- who is calling ----------------------------------------------------------------------------------------------
+
+
+def _with_holder(credential: Table) -> Select[Any]:
+    held = or_(
+        role.c.id == EVERYONE,
+        exists().where(principal_role.c.principal_id == principal.c.id, principal_role.c.role_id == role.c.id),
     )
-    .join(principal, principal.c.id == api_key.c.principal_id)
-    .join(role, _HELD_BY_KEY)
-)
+    holder = (principal.c.label.label("holder"), principal.c.disabled, role.c.id.label("role_id"), role.c.permissions)
+    joined = credential.join(principal, principal.c.id == credential.c.principal_id).join(role, held)
+    return select(credential, *holder).select_from(joined)
+
+
+_KEY_HOLDER = _with_holder(api_key)
+_SESSION_HOLDER = _with_holder(session)
 
 
 async def load_caller(connection: AsyncConnection, api_key_id: str) -> KeyHolder | None:
     """Everything about the holder of a key, in one statement; None where there is no such key."""
     rows = (await connection.execute(_KEY_HOLDER.where(api_key.c.id == api_key_id))).all()
+    return _holder(rows, rows[0].secret_hash, rows[0].expire_time, rows[0].revoke_time) if rows else None
+
+
+async def load_session_caller(connection: AsyncConnection, id_hash: bytes) -> KeyHolder | None:
+    """The same of a session, which expires when it is idle for too long or too old."""
+    rows = (await connection.execute(_SESSION_HOLDER.where(session.c.id_hash == id_hash))).all()
     if not rows:
         return None
+    return _holder(rows, id_hash, idle_expire_time(rows[0].last_used_time, rows[0].expire_time), None)
+
+
+def _holder(rows: Sequence[Any], secret_hash: bytes, expire_time: int | None, revoke_time: int | None) -> KeyHolder:
     first = rows[0]
     role_ids = frozenset(row.role_id for row in rows)
     held = frozenset[Permission]().union(*(_permissions(row.permissions) for row in rows))
     return KeyHolder(
-        secret_hash=first.secret_hash,
+        secret_hash=secret_hash,
         principal_id=first.principal_id,
-        label=first.label,
+        label=first.holder,
         disabled=first.disabled,
         role_ids=role_ids,
         permissions=frozenset(Permission) if ADMIN in role_ids else held,
-        expire_time=first.expire_time,
+        expire_time=expire_time,
         last_used_time=first.last_used_time,
-        revoke_time=first.revoke_time,
+        revoke_time=revoke_time,
     )
+
+
+# --- API keys ----------------------------------------------------------------------------------------------------
 
 
 async def insert_api_key(
@@ -265,16 +282,13 @@ async def touch_api_key(connection: AsyncConnection, key_id: str, minute_us: int
 
 async def _api_keys(connection: AsyncConnection, statement: Select[Any]) -> list[ApiKey]:
     rows = (await connection.execute(statement)).all()
-    held = select(principal_role).where(principal_role.c.principal_id.in_({row.principal_id for row in rows}))
-    roles: dict[str, set[str]] = {}
-    for holder in await connection.execute(held):
-        roles.setdefault(holder.principal_id, {EVERYONE}).add(holder.role_id)
+    roles = await roles_of(connection, {row.principal_id for row in rows})
     return [
         ApiKey(
             id=row.id,
             principal_id=row.principal_id,
             label=row.label,
-            role_ids=frozenset(roles.get(row.principal_id, {EVERYONE})),
+            role_ids=roles[row.principal_id],
             create_time=row.create_time,
             expire_time=row.expire_time,
             last_used_time=row.last_used_time,

@@ -17,7 +17,7 @@ def current_caller() -> Caller:
     """The authenticated caller of this RPC. CREDENTIALS_MISSING where there is none, so that a gap fails closed."""
     caller = _caller.get()
     if caller is None:
-        raise SendoutError(Reason.CREDENTIALS_MISSING, "This call needs an API key.")
+        raise SendoutError(Reason.CREDENTIALS_MISSING, "This call needs an API key or a session.")
     return caller
 
 

@@ -58,10 +58,10 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> _Handler | None:
-        """The handler with the gate around it; a method nobody serves stays UNIMPLEMENTED."""
+        """The handler with the gate around it, but for standard services; what nobody serves stays UNIMPLEMENTED."""
         handler = await continuation(handler_call_details)
         rule = self._policy.get(handler_call_details.method)
-        if handler is None or (rule is not None and rule.public):
+        if handler is None or (rule is not None and rule.standard):
             return handler
         return _rebuilt(handler, _Gate(self, handler_call_details, rule))
 
@@ -96,7 +96,7 @@ class _Gate:
         self._permissions: frozenset[Permission] = frozenset()
 
     async def enter(self, context: _Context) -> None:
-        """Refuse, or make the caller known to the handler."""
+        """Refuse, or make the caller known to the handler. Who signs in is nobody yet, whatever the call carries."""
         remaining = context.time_remaining()
         if remaining is not None and remaining < SHORTEST_DEADLINE_S:
             raise SendoutError(
@@ -104,6 +104,8 @@ class _Gate:
                 f"The deadline leaves less than {SHORTEST_DEADLINE_S * 1000:.0f} ms, so nothing was begun. "
                 "Call again with a longer one.",
             )
+        if self._rule is not None and self._rule.public:
+            return
         caller = await self._interceptor.admit(self._details, self._rule)
         self._permissions = caller.permissions
         set_caller(caller)
@@ -212,7 +214,8 @@ def _key_of(details: grpc.HandlerCallDetails) -> str:
     given = [value for name, value in details.invocation_metadata or () if name == "authorization"]
     if not given:
         raise SendoutError(
-            Reason.CREDENTIALS_MISSING, "The call has no credentials. Send the API key as `authorization: Bearer KEY`."
+            Reason.CREDENTIALS_MISSING,
+            "The call has no credentials. Send the API key, or a session's token, as `authorization: Bearer KEY`.",
         )
     header = given[0].decode("latin-1") if isinstance(given[0], bytes) else given[0]
     scheme, _, key = header.partition(" ")

@@ -19,6 +19,7 @@ class Rule:
     grant: Grant | None = None
     audit_action: str = ""  # empty: changes nothing that is audited
     public: bool = False  # open to callers without credentials
+    standard: bool = False  # of a service that is not ours, which answers by itself
 
 
 _ANYONE = Rule()
@@ -104,6 +105,13 @@ _SERVICES: dict[str, dict[str, Rule]] = {
         "UpdateUser": _administer("UpdateUser"),
         "SetUserPassword": _anyone("SetUserPassword"),
     },
+    "SessionService": {
+        "CreateSession": Rule(public=True, audit_action="CreateSession"),
+        "GetSession": _ANYONE,
+        "DeleteSession": _anyone("DeleteSession"),
+        "DeleteAllSessions": _anyone("DeleteAllSessions"),
+        "CreateSignInLink": _administer("CreateSignInLink"),
+    },
     "SnippetService": {
         "CreateSnippet": _anyone("CreateSnippet"),
         "GetSnippet": _ANYONE,
@@ -150,4 +158,4 @@ POLICY: dict[str, Rule] = {
     f"/sendout.v1.{service}/{method}": rule
     for service, methods in _SERVICES.items()
     for method, rule in methods.items()
-} | {method: Rule(public=True) for method in _STANDARD}
+} | {method: Rule(public=True, standard=True) for method in _STANDARD}

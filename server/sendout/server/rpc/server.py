@@ -30,13 +30,18 @@ from sendout.server.commands.preview_notification import PreviewNotification
 from sendout.server.commands.read_notifications import ReadNotifications
 from sendout.server.commands.roles import Roles
 from sendout.server.commands.send_notification import SendNotification
+from sendout.server.commands.sessions import Sessions
+from sendout.server.commands.sign_in import SignIn
 from sendout.server.commands.simulator import Handsets
 from sendout.server.commands.stream_events import StreamEvents
 from sendout.server.commands.topic_series import GetTopicSeries
 from sendout.server.commands.topics import Topics
+from sendout.server.commands.users import Users
 from sendout.server.config import Settings
 from sendout.server.config_check import is_loopback
 from sendout.server.health import HealthServicer
+from sendout.server.id_tokens import IdTokens
+from sendout.server.passwords import Passwords
 from sendout.server.rpc.api_keys import ApiKeyServicer
 from sendout.server.rpc.consents import ConsentServicer
 from sendout.server.rpc.contact_points import ContactPointServicer
@@ -45,6 +50,7 @@ from sendout.server.rpc.interceptors import GateInterceptor
 from sendout.server.rpc.notifications import NotificationServicer
 from sendout.server.rpc.pages import Pages
 from sendout.server.rpc.roles import RoleServicer
+from sendout.server.rpc.sessions import SessionServicer
 from sendout.server.rpc.simulator import SimulatorServicer
 from sendout.server.rpc.topics import TopicServicer
 from sendout.server.rpc.unimplemented import add_service
@@ -65,6 +71,7 @@ from sendout.v1 import (
     notification_service_pb2,
     price_service_pb2,
     role_service_pb2,
+    session_service_pb2,
     simulator_service_pb2,
     snippet_service_pb2,
     topic_service_pb2,
@@ -114,6 +121,7 @@ class RpcServer:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._authenticate = Authenticate(parts.database, parts.clock)
+        self._passwords = Passwords()
         self._events = StreamEvents(
             parts.database,
             parts.clock,
@@ -174,7 +182,8 @@ class RpcServer:
             (consent_service_pb2, consents),
             (role_service_pb2, RoleServicer(Roles(database, clock, forget), pages)),
             (api_key_service_pb2, ApiKeyServicer(ApiKeys(database, clock, forget), pages)),
-            (user_service_pb2, UserServicer(points)),
+            (user_service_pb2, UserServicer(Users(database, clock, self._passwords, forget), points, pages)),
+            (session_service_pb2, SessionServicer(self._sign_in(), Sessions(database, clock, forget))),
             *((module, None) for module in _LATER),
         ]
         if parts.simulators:
@@ -182,6 +191,17 @@ class RpcServer:
             handsets = Handsets(database, clock, parts.intake, carrier, tokens)
             found.append((simulator_service_pb2, SimulatorServicer(handsets)))
         return found
+
+    def _sign_in(self) -> SignIn:
+        parts, provider = self._parts, self._parts.settings.sign_in
+        return SignIn(
+            parts.database,
+            parts.clock,
+            self._passwords,
+            self._authenticate.forget,
+            IdTokens(provider, parts.clock) if provider.oidc_issuer else None,
+            create_users=provider.oidc_create_users,
+        )
 
     def _bind(self) -> None:
         server = self._parts.settings.server
@@ -207,6 +227,7 @@ class RpcServer:
         await self._events.drain()
         await self._server.stop(_GRACE_S)
         await self._authenticate.close()
+        self._passwords.close()
 
     async def _database_answers(self) -> bool:
         async with self._parts.database.read() as connection:

@@ -3,7 +3,16 @@
 from sendout.storage.tables.base import metadata
 from sendout.storage.tables.delivery import carrier_ref, inbound, receipt, simulator_message, worker
 from sendout.storage.tables.history import archived, event, event_head, tally, tally_delta, usage
-from sendout.storage.tables.identity import api_key, audit, principal, principal_role, quota_use, role, session
+from sendout.storage.tables.identity import (
+    api_key,
+    audit,
+    principal,
+    principal_role,
+    quota_use,
+    role,
+    session,
+    sign_in_token,
+)
 from sendout.storage.tables.notification import is_open, message, notification, progress, request
 from sendout.storage.tables.settings import consent, contact_point, conversation, price, role_grant, snippet, topic
 
@@ -32,6 +41,7 @@ __all__ = [
     "role",
     "role_grant",
     "session",
+    "sign_in_token",
     "simulator_message",
     "snippet",
     "tally",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, LargeBinary, String, Table, false, text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, String, Table, false, text
 
 from sendout.storage.tables.base import Micros, Serial, metadata
 
@@ -22,9 +22,12 @@ principal = Table(
     Column("kind", String(16), nullable=False),  # "service" or "user"
     Column("label", String(100), nullable=False),
     Column("password_hash", String(200), nullable=True),
+    Column("external_id", String(255), nullable=True),  # what the identity provider calls the person
     Column("disabled", Boolean, nullable=False, server_default=false()),
     Column("create_time", Micros, nullable=False),
 )
+
+Index("uq_principal_external_id", principal.c.external_id, unique=True)
 
 principal_role = Table(
     "principal_role",
@@ -59,10 +62,21 @@ quota_use = Table(
 session = Table(
     "session",
     metadata,
-    Column("id_hash", LargeBinary(32), primary_key=True),
+    Column("id_hash", LargeBinary(32), primary_key=True),  # SHA-256 of 256 random bits, as of keys
     Column("principal_id", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("create_time", Micros, nullable=False),
-    Column("last_used_time", Micros, nullable=False),
+    Column("last_used_time", Micros, nullable=False),  # to the minute
+    Column("expire_time", Micros, nullable=False),
+)
+
+# What signs somebody in once: links, and id tokens that were used.
+sign_in_token = Table(
+    "sign_in_token",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("principal_id", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("expire_time", Micros, nullable=False),
+    Column("use_time", Micros, nullable=True),
 )
 
 audit = Table(
