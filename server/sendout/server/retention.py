@@ -1,5 +1,7 @@
 """Retention: forgetting texts, numbers, receipts, events and messages in time, a short transaction after another.
 
+Sessions and sign-in tokens go when they have ended; no setting keeps them.
+
 Run by the dispatcher's housekeeper and by `sendout retention run`. Counts stay: nothing here writes a tally, and what
 is deleted is booked for the auditor. Any number may run at once.
 """
@@ -48,6 +50,9 @@ class Retention:
         for what, days, purge in self._of_rows():
             while days and (rows := await self._once(purge, self._before(days))):
                 yield Purged(what, rows)
+        for what, purge in (("sessions", store.delete_sessions), ("sign_in_tokens", store.delete_sign_in_tokens)):
+            while rows := await self._once(purge, self._clock.now_us()):
+                yield Purged(what, rows)
 
     async def preview(self) -> list[Purged]:
         """What a run would purge now, counted and left alone."""
@@ -58,6 +63,7 @@ class Retention:
                 found.append(Purged(what, rows))
             old = {what: days for what, days, _ in self._of_rows()} | {"events": self._settings.event_days}
             before = {what: self._before(days) for what, days in old.items() if days}
+            before |= dict.fromkeys(("sessions", "sign_in_tokens"), self._clock.now_us())
             found += [Purged(what, rows) for what, rows in (await store.count_old(connection, before)).items()]
         return found
 

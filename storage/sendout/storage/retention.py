@@ -33,6 +33,8 @@ from sendout.storage.tables import (
     progress,
     receipt,
     request,
+    session,
+    sign_in_token,
 )
 from sendout.storage.tables.history import COUNTS
 
@@ -227,6 +229,18 @@ async def delete_audit(connection: AsyncConnection, before_us: int) -> int:
     return await _deleted(connection, audit, audit.c.id.in_(select(oldest.c.id).where(oldest.c.time < before_us)))
 
 
+async def delete_sessions(connection: AsyncConnection, now_us: int) -> int:
+    """Delete sessions whose time is over."""
+    old = select(session.c.id_hash).where(session.c.expire_time < now_us).limit(MOST_ROWS)
+    return await _deleted(connection, session, session.c.id_hash.in_(old))
+
+
+async def delete_sign_in_tokens(connection: AsyncConnection, now_us: int) -> int:
+    """Delete sign-in links and used id tokens whose time is over: nobody gets in with them any more."""
+    old = select(sign_in_token.c.hash).where(sign_in_token.c.expire_time < now_us).limit(MOST_ROWS)
+    return await _deleted(connection, sign_in_token, sign_in_token.c.hash.in_(old))
+
+
 async def count_old(connection: AsyncConnection, before_us: dict[str, int]) -> dict[str, int]:
     """How many rows the steps above would purge. Looks at whole tables: for people, not for a round."""
     old = {
@@ -234,6 +248,8 @@ async def count_old(connection: AsyncConnection, before_us: dict[str, int]) -> d
         "receipts": (receipt, receipt.c.receive_time),
         "replies": (inbound, inbound.c.receive_time),
         "audit": (audit, audit.c.time),
+        "sessions": (session, session.c.expire_time),
+        "sign_in_tokens": (sign_in_token, sign_in_token.c.expire_time),
     }
     found = {}
     for name, before in before_us.items():
