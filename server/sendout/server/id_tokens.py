@@ -164,13 +164,13 @@ class _Keys:
             return await asyncio.to_thread(self._settings.oidc_jwks_file.read_bytes)
         timeout = aiohttp.ClientTimeout(total=_FETCH_S)
         async with (
-            aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as http,
+            aiohttp.ClientSession(timeout=timeout) as http,
             http.get(str(self._settings.oidc_jwks_url), allow_redirects=False) as answer,
         ):
             body = b""
             async for chunk in answer.content.iter_chunked(_MOST_BYTES):
                 body += chunk
-                if len(body) > _MOST_BYTES:
+                if answer.status != 200 or len(body) > _MOST_BYTES:
                     raise ValueError
             return body
 
