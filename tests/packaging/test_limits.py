@@ -13,6 +13,8 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
 from sendout.domain import contact_points, limits, time_zones
 from sendout.server.commands import import_consents
+from sendout.domain.sign_in import LINK_S, LONGEST_LINK_S
+from sendout.server.commands import sign_in
 from tests.packaging.tree import ROOT
 
 HOUR = 3600
@@ -26,6 +28,16 @@ STATED: tuple[tuple[str, str], ...] = (
     (r"\w+Request\.request_id", f"At most {limits.MAX_REQUEST_ID} characters."),
     (r"SendNotificationHeader\.request_id", f"At most {limits.MAX_REQUEST_ID} characters."),
     (r"(ContactPoint|Topic|Role|User|CreateApiKeyRequest)\.label", f"At most {limits.MAX_LABEL} characters."),
+    (
+        r"(CreateUserRequest|SetUserPasswordRequest)\.password",
+        f"At least {limits.MIN_PASSWORD} characters. At most {limits.MAX_PASSWORD} characters.",
+    ),
+    (r"PasswordCredential\.password", f"At most {limits.MAX_PASSWORD} characters."),
+    (r"CreateSessionRequest\.sign_in_token", f"At most {sign_in.MAX_SIGN_IN_TOKEN} characters."),
+    (r"IdTokenCredential\.id_token", f"At most {sign_in.MAX_ID_TOKEN:,} characters."),
+    (r"IdTokenCredential\.nonce", f"At most {sign_in.MAX_NONCE} characters."),
+    (r"User\.external_id", f"At most {limits.MAX_EXTERNAL_ID} characters."),
+    (r"CreateSignInLinkRequest\.lifetime", f"means {LINK_S // 60} minutes. At most {LONGEST_LINK_S // HOUR} hours."),
     (r"\w*(NotificationRequest|NotificationHeader)\.text", f"At most {limits.MAX_TEXT:,} characters."),
     (r"(SendFromHandsetRequest|Snippet)\.text", f"At most {limits.MAX_TEXT:,} characters."),
     (r"\w*(NotificationRequest|RecipientChunk)\.recipients", f"At most {limits.MAX_RECIPIENTS:,}."),

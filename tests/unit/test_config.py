@@ -236,3 +236,50 @@ def test_table_lists_every_setting_once() -> None:
     assert table.count("| `OTEL_EXPORTER_OTLP_ENDPOINT` |") == 1
     assert str(Path.home()) not in table
     assert "None" not in table
+
+
+def provider(**settings: Any) -> dict[str, Any]:
+    """Settings of an identity provider by name, usable but for what a test changes."""
+    usable = {
+        "oidc_issuer": "https://id.example.org",
+        "oidc_audience": "sendout",
+        "oidc_jwks_url": "https://id.example.org/keys",
+    }
+    return {name: value for name, value in (usable | settings).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "refused"),
+    [
+        ({}, []),
+        ({"oidc_jwks_url": "http://127.0.0.1:9000/keys"}, []),
+        ({"oidc_audience": None}, ["SENDOUT_OIDC_AUDIENCE"]),
+        ({"oidc_jwks_url": None}, ["SENDOUT_OIDC_JWKS_URL"]),
+        ({"oidc_jwks_url": "http://id.example.org/keys"}, ["SENDOUT_OIDC_JWKS_URL"]),
+        ({"oidc_jwks_url": "id.example.org/keys"}, ["SENDOUT_OIDC_JWKS_URL"]),
+        ({"oidc_jwks_file": "/tmp/keys.json"}, ["SENDOUT_OIDC_JWKS_URL"]),
+        ({"oidc_jwks_url": None, "oidc_jwks_file": "/nowhere/keys.json"}, ["SENDOUT_OIDC_JWKS_FILE"]),
+    ],
+    ids=str,
+)
+def test_an_identity_provider_must_be_whole(changed: dict[str, Any], refused: list[str]) -> None:
+    """An issuer needs our client id and one place of its keys, which nobody on the way can change."""
+    settings = load_settings(secret_key=ROOT, **provider(**changed))
+    assert refusals(settings) == refused
+
+
+def test_groups_are_mapped_to_roles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map is pairs in the environment and a table in the file; half a pair is refused, and half a mapping warned
+    of."""
+    monkeypatch.setenv("SENDOUT_OIDC_ROLES", "staff=agents, bosses")
+    with pytest.raises(ConfigError, match=r"SENDOUT_OIDC_ROLES.*group=role"):
+        load_settings()
+    monkeypatch.setenv("SENDOUT_OIDC_ROLES", "staff=agents, cn=bosses=admin,")
+    settings = load_settings(secret_key=ROOT, **provider())
+    assert settings.sign_in.oidc_roles == {"staff": "agents", "cn=bosses": "admin"}
+    warned = [finding.subject for finding in check_config(settings) if finding.level is Level.WARN]
+    assert "SENDOUT_OIDC_ROLES" in warned
+    monkeypatch.delenv("SENDOUT_OIDC_ROLES")
+    file = tmp_path / "sendout.toml"
+    file.write_text('[sign_in.oidc_roles]\n"cn=bosses,dc=x" = "admin"\n')
+    assert load_settings(config=file).sign_in.oidc_roles == {"cn=bosses,dc=x": "admin"}

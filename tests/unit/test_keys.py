@@ -66,3 +66,27 @@ def test_repr_hides_the_secret() -> None:
 def test_hashes_that_differ() -> None:
     """Two secrets never compare as the same."""
     assert not keys.same(keys.hash_secret("a"), keys.hash_secret("b"))
+
+
+@pytest.mark.parametrize("prefix", [keys.SESSION, keys.SIGN_IN_LINK])
+def test_tokens_are_told_apart(prefix: str) -> None:
+    """A token says what it is for, leads to the hash that is kept, and is taken for nothing else."""
+    made = keys.make_token(prefix, os.urandom)
+    assert re.fullmatch(rf"{prefix}_[0-9A-Za-z]{{43}}_[0-9A-Za-z]{{6}}", made.text)
+    assert keys.token_hash(prefix, made.text) == made.secret_hash
+    assert made.secret_hash == hashlib.sha256(made.text.split("_")[1].encode()).digest()
+    (other,) = {keys.SESSION, keys.SIGN_IN_LINK} - {prefix}
+    assert keys.token_hash(other, made.text) is None
+    assert keys.token_hash(other, made.text.replace(prefix, other)) is None  # the checksum covers the prefix
+    assert keys.parse(made.text) is None
+    assert keys.token_hash(prefix, keys.make(os.urandom).text) is None
+    assert made.text not in repr(made)
+
+
+def test_every_typo_of_a_token_is_refused() -> None:
+    """One wrong character anywhere, or one missing, is refused without a look-up."""
+    text = keys.make_token(keys.SESSION, os.urandom).text
+    for place in range(len(text)):
+        wrong = "a" if text[place] != "a" else "b"
+        assert keys.token_hash(keys.SESSION, text[:place] + wrong + text[place + 1 :]) is None
+        assert keys.token_hash(keys.SESSION, text[:place] + text[place + 1 :]) is None

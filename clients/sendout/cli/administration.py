@@ -42,7 +42,8 @@ class Allowed(StrEnum):
         }[self.name]
 
 
-def _done(answer: Message, form: Format, sentence: str) -> None:
+def done(answer: Message, form: Format, sentence: str) -> None:
+    """The answer as JSON, or a sentence about it."""
     output.json(answer) if form is Format.JSON else output.line(sentence)
 
 
@@ -73,7 +74,7 @@ def create_topic(
     """Create a topic."""
     with Client() as client:
         answer = client.create_topic(label, topic_id=topic_id)
-    _done(answer, form, f'Created topic {answer.topic.topic_id} "{answer.topic.label}".')
+    done(answer, form, f'Created topic {answer.topic.topic_id} "{answer.topic.label}".')
 
 
 @topics.command("rename", epilog=examples('sendout topics rename outages "Outages and repairs"'))
@@ -81,7 +82,7 @@ def rename_topic(topic_id: TopicId, label: Label, form: Output = Format.TEXT) ->
     """Change a topic's label; its history stays with it."""
     with Client() as client:
         answer = client.rename_topic(topic_id, label)
-    _done(answer, form, f'Topic {answer.topic.topic_id} is now "{answer.topic.label}".')
+    done(answer, form, f'Topic {answer.topic.topic_id} is now "{answer.topic.label}".')
 
 
 @topics.command("disable")
@@ -89,7 +90,7 @@ def disable_topic(topic_id: TopicId, form: Output = Format.TEXT) -> None:
     """Take a topic out of use; its history stays. The default topic cannot be disabled."""
     with Client() as client:
         answer = client.disable_topic(topic_id)
-    _done(
+    done(
         answer, form, f"Disabled topic {answer.topic.topic_id}. Bring it back with: sendout topics activate {topic_id}"
     )
 
@@ -99,7 +100,7 @@ def activate_topic(topic_id: TopicId, form: Output = Format.TEXT) -> None:
     """Bring a disabled topic back; its tallies continue."""
     with Client() as client:
         answer = client.activate_topic(topic_id)
-    _done(answer, form, f"Topic {answer.topic.topic_id} is active.")
+    done(answer, form, f"Topic {answer.topic.topic_id} is active.")
 
 
 @keys.command("list")
@@ -145,7 +146,7 @@ def create_key(
         output.note(
             f"Key {answer.api_key.api_key_id} of {answer.api_key.principal_id}. Keep it: it is not shown again."
         )
-    _done(answer, form, answer.secret)
+    done(answer, form, answer.secret)
 
 
 @keys.command("revoke")
@@ -155,7 +156,7 @@ def revoke_key(
     """Revoke a key: the next call with it is refused."""
     with Client() as client:
         answer = client.revoke_api_key(api_key_id)
-    _done(answer, form, f'Revoked key {answer.api_key.api_key_id} "{answer.api_key.label}".')
+    done(answer, form, f'Revoked key {answer.api_key.api_key_id} "{answer.api_key.label}".')
 
 
 @roles.command("list")
@@ -190,7 +191,7 @@ def create_role(
     """Create a role. One without permissions can still stand on a contact point's list."""
     with Client() as client:
         answer = client.create_role(label, role_id=role_id, permissions=[one.wire for one in permission or ()])
-    _done(answer, form, f'Created role {answer.role.role_id} "{answer.role.label}".')
+    done(answer, form, f'Created role {answer.role.role_id} "{answer.role.label}".')
 
 
 @roles.command("delete")
@@ -200,7 +201,7 @@ def delete_role(
     """Delete a role and take it off every list it is on."""
     with Client() as client:
         answer = client.delete_role(role_id)
-    _done(answer, form, f"Deleted role {role_id}.")
+    done(answer, form, f"Deleted role {role_id}.")
 
 
 def whoami(form: Output = Format.TEXT) -> None:

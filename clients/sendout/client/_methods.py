@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from sendout.client import _administration, _consents, _history, _sending
+from sendout.client import _administration, _consents, _history, _people, _sending
 from sendout.client._calls import Call, unary
 
 
@@ -70,5 +70,16 @@ class Methods:
     record_consent = _consents.record_consent
     consents = _consents.consents
     import_consents = _consents.import_consents
+
+    users = _people.users
+    get_user = _people.get_user
+    create_user = _people.create_user
+    update_user = _people.update_user
+    set_user_password = _people.set_user_password
+    create_sign_in_link = _people.create_sign_in_link
+    sign_in = _people.sign_in
+    get_session = _people.get_session
+    sign_out = _people.sign_out
+    sign_out_everywhere = _people.sign_out_everywhere
 
     rpc = rpc

@@ -170,7 +170,7 @@ class SignInSettings(Section):
     oidc_roles: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(
         default_factory=dict,
         description="Roles that groups give: `group=role, …`. Nobody holds these roles without the group.",
-        json_schema_extra=shown_default(""),
+        json_schema_extra=shown_default("none"),
     )
     oidc_create_users: bool = Field(default=False, description="Create a user at the first sign-in with the provider.")
 

@@ -1,4 +1,7 @@
-"""What `sendout up` puts into an empty database: a contact point, two roles, an administrator's key and an agent's."""
+"""What `sendout up` puts into an empty database: a contact point, two roles, an administrator and an agent.
+
+Each of the two is there twice: as a key, for programs and the command line, and as a user, who signs in to the console.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,20 @@ from sqlalchemy import func, select
 
 from sendout.domain.clock import Clock
 from sendout.domain.contact_points import ContactPoint
+from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.permissions import ADMIN, EVERYONE, Caller, Permission
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.contact_points import ContactPoints
 from sendout.server.commands.roles import Roles
+from sendout.server.commands.sessions import Sessions
+from sendout.server.commands.users import Users
+from sendout.server.passwords import Passwords
 from sendout.storage.engine import Database
 from sendout.storage.tables import contact_point
 
 CONTACT_POINT = "main"
 _RATE = 50.0
+_USERS = (("admin", "Administrator", ADMIN), ("agent", "Agent", "agents"))
 _SEEDER = Caller("sendout", "", "Sendout", frozenset({EVERYONE, ADMIN}), frozenset(Permission))
 
 
@@ -42,6 +50,9 @@ async def seed(database: Database, clock: Clock, carrier: str) -> Seeded | None:
     keys = ApiKeys(database, clock, lambda: None)
     _, admin_key = await keys.create(_SEEDER, "Administrator", role_ids=[ADMIN])
     _, agent_key = await keys.create(_SEEDER, "Agent", role_ids=["agents"])
+    users = Users(database, clock, Passwords(), lambda: None)
+    for user_id, label, role_id in _USERS:
+        await users.create(_SEEDER, user_id, label, role_ids=[role_id])
     points = ContactPoints(database, clock, frozenset({carrier}))
     await points.create(
         _SEEDER,
@@ -55,6 +66,25 @@ async def seed(database: Database, clock: Clock, carrier: str) -> Seeded | None:
         ),
     )
     return Seeded(admin_key, agent_key)
+
+
+async def sign_in_links(database: Database, clock: Clock, gateway: str) -> list[tuple[str, str]]:
+    """(who, link) for each seeded user who is still there and not disabled; a link works once, within 15 minutes.
+
+    `gateway` is the console's address, such as "http://127.0.0.1:8080". The token is in the fragment, which browsers
+    keep to themselves, so no log has it.
+    """
+    sessions = Sessions(database, clock, lambda: None)
+    links = []
+    for user_id, label, _ in _USERS:
+        try:
+            token, _ = await sessions.make_link(_SEEDER, user_id)
+        except SendoutError as error:
+            if error.reason is not Reason.USER_NOT_FOUND:
+                raise
+        else:
+            links.append((label, f"{gateway}/sign-in#{token}"))
+    return links
 
 
 def profile_path() -> Path:

@@ -24,6 +24,7 @@ MODULES = (
     "history",
     "notification",
     "role",
+    "session",
     "topic",
     "user",
 )
