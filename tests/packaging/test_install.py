@@ -12,6 +12,7 @@ from tests.packaging.tree import ROOT, project
 
 # The import names of distributions that are not called like their modules.
 MODULES = {
+    "argon2-cffi": ("argon2",),
     "grpcio-health-checking": ("grpc_health",),
     "grpcio-reflection": ("grpc_reflection",),
     "opentelemetry-api": ("opentelemetry",),
@@ -20,6 +21,7 @@ MODULES = {
     "opentelemetry-exporter-prometheus": ("opentelemetry",),
     "prometheus-client": ("prometheus_client",),
     "pydantic-settings": ("pydantic_settings",),  # not pydantic itself: typer brings that too
+    "pyjwt": ("jwt",),
 }
 
 BLOCKER = """
