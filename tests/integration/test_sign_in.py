@@ -190,6 +190,14 @@ async def test_guessing_is_limited_per_user(house: House) -> None:
         assert await reason_of(house.sign_in.with_password("ada", "wrong password", HERE)) is INVALID
 
 
+async def test_guessing_at_once_is_no_way_around(house: House) -> None:
+    """Of many attempts at the same time no more are looked at than one after another."""
+    wrong = (house.sign_in.with_password("ada", "wrong password", HERE) for _ in range(5 * USER_BURST))
+    reasons = await asyncio.gather(*map(reason_of, wrong))
+    assert reasons.count(INVALID) == USER_BURST
+    assert reasons.count(Reason.REQUEST_RATE_EXCEEDED) == 4 * USER_BURST
+
+
 async def test_guessing_is_limited_per_peer(house: House) -> None:
     """A peer that tries many users, links and tokens is slowed down; another is not."""
     for n in range(PEER_BURST):
