@@ -16,6 +16,7 @@ from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.roles import Roles
 from sendout.storage.engine import Database
 from sendout.storage.tables import audit, principal
+from tests.integration.signing_in import reason_of
 
 ADMIN = Caller("root", "", "Root", frozenset({"everyone", "admin"}), frozenset(Permission), trace_id="ab" * 16)
 AGENT = Caller("agent", "", "Agent", frozenset({"everyone"}), frozenset())
@@ -34,15 +35,6 @@ class Statements:
 
     def _seen(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         self.count += statement.startswith("SELECT") and "api_key" in statement
-
-
-async def reason_of(attempt: Any) -> Reason | None:
-    """The reason of the refusal, None where there is none."""
-    try:
-        await attempt
-    except SendoutError as error:
-        return error.reason
-    return None
 
 
 async def test_a_key_makes_its_caller(database: Database, clock: Any) -> None:
