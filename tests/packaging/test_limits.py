@@ -12,9 +12,8 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 
 from sendout.domain import contact_points, limits, time_zones
-from sendout.server.commands import import_consents
 from sendout.domain.sign_in import LINK_S, LONGEST_LINK_S
-from sendout.server.commands import sign_in
+from sendout.server.commands import import_consents, sign_in
 from tests.packaging.tree import ROOT
 
 HOUR = 3600

@@ -137,9 +137,14 @@ class Ring:
             lane = "u" if urgent else "n"
             await self._run("push", contact_point_id, lane, repr(rate), due_us, *texts[start : start + 1000])
 
-    async def take(self, room: int, *, horizon: float, turn: int, lease: float) -> tuple[list[Taken], float]:
-        """The next ranges for up to `room` messages, and the seconds until there may be more."""
-        wait, *entries = await self._run("take", room, round(horizon * 1e6), turn, round(lease * 1e6))
+    async def take(
+        self, room: int, *, horizon: float, turn: int, lease: float, pass_over: Iterable[str] = ()
+    ) -> tuple[list[Taken], float]:
+        """The next ranges for up to `room` messages, and the seconds until there may be more.
+
+        Nothing is taken of the contact points in `pass_over`.
+        """
+        wait, *entries = await self._run("take", room, round(horizon * 1e6), turn, round(lease * 1e6), *pass_over)
         return [_taken(entry) for entry in entries], wait / 1e6
 
     async def release(self, taken: Sequence[Taken]) -> None:

@@ -25,8 +25,14 @@ _IDLE_S = 0.05
 _PAUSED_S = 5.0  # how long a switched-off contact point's ranges rest
 
 
+def _plenty(rate: Rate) -> float:
+    """Segments in hand that are enough for now. What is in hand no longer sees a revoked permission or an URGENT send,
+    and permits are a little slower than the ring, so that without a bound it would grow and grow."""
+    return max(1.0, rate.per_second * TAKE_HORIZON_S)
+
+
 class Claimer:
-    """The loop that keeps the hands full."""
+    """The loop that keeps the hands full, and no fuller than they need to be."""
 
     def __init__(self, work: Work, lives: Lives, submitter: Submitter) -> None:
         self._work = work
@@ -65,10 +71,11 @@ class Claimer:
 
     async def _step(self, room: int) -> float:
         work = self._work
-        taken, wait = await work.ring.take(room, horizon=TAKE_HORIZON_S, turn=TURN, lease=LEASE_S)
+        busy = [point.contact_point_id for point in work.points.values() if point.segments >= _plenty(point.rate)]
+        taken, wait = await work.ring.take(room, horizon=TAKE_HORIZON_S, turn=TURN, lease=LEASE_S, pass_over=busy)
         taken = await self._uncapped(taken)
         if not taken:
-            return min(max(wait, 0.002), _IDLE_S)
+            return _IDLE_S if busy else min(max(wait, 0.002), _IDLE_S)
         incarnation = work.incarnation
         now = work.clock.now_us()
         async with work.database.write() as connection:

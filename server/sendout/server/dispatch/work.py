@@ -62,6 +62,11 @@ class Point:
     queue: deque[Ready] = field(default_factory=deque)
     pacer: asyncio.Task[None] | None = None
 
+    @property
+    def segments(self) -> int:
+        """Segments that wait for permits."""
+        return sum(ready.claimed.segments for ready in self.queue)
+
 
 class Work:
     """The shared state of one carrier account in this process."""

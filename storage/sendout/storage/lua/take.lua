@@ -3,12 +3,17 @@
 -- The segments of a descriptor are what one of its messages costs in the mean.
 --
 -- KEYS[1] prefix of the carrier account
--- ARGV    room (messages) · horizon (µs) · turn (messages) · lease (µs)
+-- ARGV    room (messages) · horizon (µs) · turn (messages) · lease (µs) · then contact points to pass over
 -- Answers {wait until there may be more (µs), "point|lane|notification:first:last:segments"…}.
 local p = KEYS[1]
 local room, horizon, turn, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
+
+local pass_over = {}
+for i = 5, #ARGV do
+  pass_over[ARGV[i]] = true
+end
 
 local function put_back(zset, side)
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', p .. zset, '-inf', now, 'LIMIT', 0, 500)) do
@@ -52,30 +57,31 @@ for _, point in ipairs(points) do
   if room <= 0 then
     break
   end
-  local interval = 1000000 / tonumber(redis.call('HGET', p .. ':rates', point) or '1')
-  local pace = tonumber(redis.call('HGET', p .. ':pace', point) or '0')
-  -- Far ahead means that the clock went back.
-  if pace < now or pace > now + 60000000 + 255 * interval then
-    pace = now
-  end
-  local empty = false
-  while room > 0 and pace < now + horizon do
-    local budget = (now + horizon - pace) / interval
-    local segments = take_turn(point, 'u', budget, out) or take_turn(point, 'n', budget, out)
-    if not segments then
-      empty = true
-      break
+  if not pass_over[point] then
+    local interval = 1000000 / tonumber(redis.call('HGET', p .. ':rates', point) or '1')
+    local pace = tonumber(redis.call('HGET', p .. ':pace', point) or '0')
+    -- Far ahead means that the clock went back.
+    if pace < now or pace > now + 60000000 + 255 * interval then
+      pace = now
     end
-    pace = pace + segments * interval
-  end
-  redis.call('HSET', p .. ':pace', point, string.format('%.0f', pace))
-  if empty then
-    redis.call('ZREM', p .. ':points', point)
-  else
-    redis.call('ZADD', p .. ':points', string.format('%.0f', math.max(now + 1, pace - horizon)), point)
+    local empty = false
+    while room > 0 and pace < now + horizon do
+      local budget = (now + horizon - pace) / interval
+      local segments = take_turn(point, 'u', budget, out) or take_turn(point, 'n', budget, out)
+      if not segments then
+        empty = true
+        break
+      end
+      pace = pace + segments * interval
+    end
+    redis.call('HSET', p .. ':pace', point, string.format('%.0f', pace))
+    if empty then
+      redis.call('ZREM', p .. ':points', point)
+    else
+      redis.call('ZADD', p .. ':points', string.format('%.0f', math.max(now + 1, pace - horizon)), point)
+    end
   end
 end
-
 local nearest = now + 1000000
 for _, zset in ipairs({':points', ':deferred', ':leases'}) do
   local head = redis.call('ZRANGE', p .. zset, 0, 0, 'WITHSCORES')
