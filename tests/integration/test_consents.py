@@ -22,7 +22,7 @@ from sendout.storage import consents as store
 from sendout.storage import notifications
 from sendout.storage.consents import Consent, Source
 from sendout.storage.engine import Database
-from sendout.storage.ring import Rings, connect
+from sendout.storage.ring import Asked, Rate, Rings, connect
 from sendout.storage.tables import audit, event, event_head, message
 from tests.conftest import FakeClock, Valkey
 from tests.integration.pipeline import (
@@ -287,6 +287,18 @@ async def test_permits_are_told(pipe: Pipeline, consents: Consents) -> None:
     await consents.record(CALLER, word(GOOD[0], "OPTED_IN"))
     await consents.record(CALLER, word(GOOD[1], "OPTED_IN", ""))
     assert await stopped(pipe) == await stopped(pipe, "other") == []
+
+
+async def test_who_opted_out_gets_no_permit(pipe: Pipeline) -> None:
+    """I7: a message that was claimed before the opt-out gets no permit, by either scope; the others do."""
+    ring = pipe.rings.of("simulator")
+    epoch, _ = await ring.open("m")
+    await ring.stop("main", [key(GOOD[0])])
+    await ring.stop("", [key(GOOD[1])])
+    await ring.stop("garage", [key(GOOD[2])])
+    asked = [Asked(f"m{n}", 1, key(GOOD[n])) for n in range(4)]
+    permits = await ring.permit(epoch, 1, "main", Rate(100.0, 1), None, asked, grace=0.05, horizon=5.0)
+    assert [wait is None for wait in permits.waits] == [True, True, False, False]
 
 
 async def test_the_stop_set_forgets(pipe: Pipeline) -> None:
