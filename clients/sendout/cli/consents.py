@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sendout.cli import output
 from sendout.cli.arguments import Output, examples, past
 from sendout.cli.output import Format
-from sendout.client import Client, consent
+from sendout.client import Client, SendoutError, consent
 from sendout.v1 import consent_pb2
 from sendout.v1.consent_pb2 import Consent, ConsentSource, ConsentState
 from sendout.v1.consent_service_pb2 import ConsentProblem, ImportConsentsResponse
@@ -161,12 +162,23 @@ def import_consents(
     """
     rows = _Rows()
     with Client() as client, _opened(file) as lines, _bar(file, lines) as advance:
-        answer = client.import_consents(rows.read(lines, advance))
+        try:
+            answer = client.import_consents(rows.read(lines, advance))
+        except SendoutError as refusal:
+            raise _by_line(refusal, rows) from None
     _in_terms_of_the_file(answer, rows)
     left_out = rows.count - answer.recorded_count - answer.unchanged_count
     output.json(answer) if form is Format.JSON else _show(answer, rows, left_out)
     if left_out:
         raise typer.Exit(1)
+
+
+def _by_line(refusal: SendoutError, rows: _Rows) -> SendoutError:
+    """A refusal of the whole import because of one row, with that row's line."""
+    for violation in refusal.violations:
+        if place := re.match(r"consents\[(\d+)\]", violation.field):
+            refusal.message = f"Line {rows.lines[rows.sent[int(place[1])]]}: {refusal.message}"
+    return refusal
 
 
 def _in_terms_of_the_file(answer: ImportConsentsResponse, rows: _Rows) -> None:

@@ -168,7 +168,7 @@ def _hints(refusal: SendoutError) -> Iterable[str]:
     metadata, reason = refusal.metadata, refusal.reason
     if metadata.get("violations_left_out"):
         yield f"  … and {metadata['violations_left_out']} more; sendout preview shows all of them."
-    if reason == "RECIPIENT_INVALID":
+    if reason == "RECIPIENT_INVALID" and any(one.field.startswith("recipients") for one in refusal.violations):
         yield "With --invalid-recipients skip the others are sent to."
     if reason == "SEGMENTS_NOT_ACCEPTED" and (segments := metadata.get("segments")):
         yield f"Shorten the text, or accept {segments} SMS per message, each billed, with --max-segments {segments}."

@@ -164,6 +164,24 @@ def test_import_without_problems(server: FakeServer, run: Run) -> None:
     assert (done.exit_code, done.stdout) == (0, "Recorded: 1 word.\n")
 
 
+def test_a_row_that_refuses_the_import(server: FakeServer, run: Run) -> None:
+    """Where one row refuses the whole import, its line is named."""
+    violations = [("consents[1].contact_point_id", "There is no contact point 'nowhere'.")]
+    sentence = "There is no contact point 'nowhere'. Nothing was recorded."
+    server.on("ImportConsents", Fail(grpc.StatusCode.NOT_FOUND, "CONTACT_POINT_NOT_FOUND", sentence, violations))
+    rows = "phone_number,state,contact_point\n\n1,opted-out,\n2,?,\n3,opted-out,nowhere\n"
+    done = run("consents", "import", "-", input=rows)
+    assert (done.exit_code, done.stderr) == (1, f"sendout: Line 5: {sentence}\n")
+
+
+def test_hints_of_a_send_stay_with_it(server: FakeServer, run: Run) -> None:
+    """A wrong number is quoted, without the advice that is for sends."""
+    sentence = "consent.phone_number: '12': The number is too short."
+    server.on("RecordConsent", Fail(grpc.StatusCode.INVALID_ARGUMENT, "RECIPIENT_INVALID", sentence))
+    done = run("consents", "record", "12", "opted-out")
+    assert (done.exit_code, done.stderr) == (1, f"sendout: {sentence}\n")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -169,7 +169,7 @@ class Import:
                 sentence = f"There is no contact point {contact_point_id[:80]!r}."
                 raise SendoutError(
                     Reason.CONTACT_POINT_NOT_FOUND,
-                    f"{sentence} Nothing was recorded; correct row {self._rows} and import again.",
+                    f"{sentence} Nothing was recorded: correct it and import again.",
                     violations=[Violation(f"consents[{self._rows}].contact_point_id", sentence)],
                     metadata={"id": contact_point_id[:80]},
                 )
