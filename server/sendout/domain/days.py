@@ -30,16 +30,22 @@ class Span:
 def day_of(zone: str, now_us: int) -> Span:
     """The day that a zone, by its IANA name, has at a moment."""
     here = zone_named(zone)
-    today = local(now_us, here).date()
+    today = _date_at(now_us, here)
     return Span(today.isoformat(), first_moment(today, here), first_moment(today + _DAY, here))
 
 
 def month_of(zone: str, now_us: int) -> Span:
     """The month that a zone, by its IANA name, has at a moment."""
     here = zone_named(zone)
-    first = local(now_us, here).date().replace(day=1)
+    first = _date_at(now_us, here).replace(day=1)
     following = (first + 31 * _DAY).replace(day=1)
     return Span(f"{first:%Y-%m}", first_moment(first, here), first_moment(following, here))
+
+
+def _date_at(moment_us: int, zone: ZoneInfo) -> date:
+    """The date whose day a moment lies in. Clocks that were set back over midnight show the one before once more."""
+    shown = local(moment_us, zone).date()
+    return shown + _DAY if first_moment(shown + _DAY, zone) <= moment_us else shown
 
 
 def local(moment_us: int, zone: ZoneInfo) -> datetime:

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import phonenumbers
 
@@ -24,8 +25,7 @@ MAX_UNITS = 1_000_000
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(NamedTuple):
     """An amount of nanos in a currency (ISO 4217)."""
 
     nanos: int

@@ -39,6 +39,8 @@ def us(text: str) -> int:
         ("Australia/Lord_Howe", "2026-10-04T00:00:00", "2026-10-04", "2026-10-03T13:30:00", 23.5),
         ("Africa/Cairo", "2026-04-24T09:00:00", "2026-04-24", "2026-04-23T22:00:00", 23),  # clocks skip midnight
         ("Pacific/Apia", "2011-12-30T09:00:00", "2011-12-29", "2011-12-29T10:00:00", 24),  # the 30th never was
+        # Clocks were set back from 00:01, so 23:15 came again after midnight: it belongs to the day that had begun.
+        ("America/St_Johns", "2006-10-29T02:45:00", "2006-10-29", "2006-10-29T02:30:00", 25),
         ("UTC", "1969-12-31T23:00:00", "1969-12-31", "1969-12-31T00:00:00", 24),
     ],
 )
