@@ -1,19 +1,21 @@
-"""`topics`, `keys`, `roles` and `whoami`."""
+"""`topics`, `keys`, `roles`, `audit` and `whoami`."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated
 
 import typer
 from google.protobuf.message import Message
 
 from sendout.cli import output
-from sendout.cli.arguments import Output, TopicFilter, examples, future
+from sendout.cli.arguments import Output, TopicFilter, examples, future, past
 from sendout.cli.output import Format
 from sendout.client import Client
 from sendout.v1 import role_pb2
 from sendout.v1.api_key_pb2 import ApiKey
+from sendout.v1.audit_service_pb2 import ListAuditEntriesResponse
 from sendout.v1.role_pb2 import Permission
 from sendout.v1.topic_pb2 import TopicState
 
@@ -204,6 +206,43 @@ def delete_role(
     done(answer, form, f"Deleted role {role_id}.")
 
 
+def audit(
+    since: Annotated[str | None, typer.Option("--since", help="From when: 7d, 12h, 2026-03-01 (local time).")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Until when, not included; now otherwise.")] = None,
+    principal: Annotated[str, typer.Option("--principal", help="Only changes by this principal.")] = "",
+    action: Annotated[str, typer.Option("--action", help="Only this call, such as DisableTopic.")] = "",
+    object_id: Annotated[str, typer.Option("--object", help="Only changes of what has this id.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many to show at most.")] = 50,
+    form: Output = Format.TEXT,
+) -> None:
+    """List who changed what, newest first."""
+    with Client() as client:
+        pages = client.audit_entries(
+            start=past(since) if since else None,
+            end=past(until) if until else None,
+            principal_id=principal,
+            action=action,
+            object_id=object_id,
+            page_size=limit,
+        )
+        answer = ListAuditEntriesResponse(entries=islice(pages, limit))
+    if form is Format.JSON:
+        output.json(answer)
+        return
+    rows = [
+        (
+            output.local(one.time),
+            one.principal_id,
+            one.api_key_id or "-",
+            one.action,
+            one.object_id,
+            one.trace_id or "-",
+        )
+        for one in answer.entries
+    ]
+    output.table(("When", "Who", "Key", "Did", "What", "Trace"), rows, "No changes.")
+
+
 def whoami(form: Output = Format.TEXT) -> None:
     """Show who the key belongs to and what it may do."""
     with Client() as client:
@@ -230,4 +269,8 @@ def register(application: typer.Typer) -> None:
     application.add_typer(topics, name="topics", rich_help_panel=panel)
     application.add_typer(keys, name="keys", rich_help_panel=panel)
     application.add_typer(roles, name="roles", rich_help_panel=panel)
+    application.command(
+        rich_help_panel=panel,
+        epilog=examples("sendout audit --since 7d --action DisableTopic", "sendout audit --object main --limit 20"),
+    )(audit)
     application.command(rich_help_panel=panel)(whoami)

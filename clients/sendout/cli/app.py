@@ -14,7 +14,17 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from sendout.cli import administration, consents, contact_points, history, output, sending, users
+from sendout.cli import (
+    administration,
+    billing,
+    consents,
+    contact_points,
+    history,
+    output,
+    sending,
+    snippets,
+    users,
+)
 from sendout.cli.arguments import examples
 from sendout.client import SendoutError
 
@@ -100,5 +110,5 @@ app = typer.Typer(
     + "\n\nThe server and the key come from SENDOUT_TARGET and SENDOUT_API_KEY, or from the profile that sendout up "
     "writes.",
 )
-for room in (sending, history, administration, users, contact_points, consents):
+for room in (sending, history, administration, users, contact_points, consents, snippets, billing):
     room.register(app)

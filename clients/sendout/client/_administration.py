@@ -1,4 +1,4 @@
-"""Builders of TopicService, ContactPointService, RoleService, ApiKeyService and WhoAmI."""
+"""Builders of TopicService, ContactPointService, RoleService, ApiKeyService, AuditService and WhoAmI."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from sendout.client._calls import Call, Listing, listing, unary
 from sendout.client._times import timestamp
-from sendout.v1 import api_key_pb2, contact_point_pb2, role_pb2, topic_pb2
+from sendout.v1 import api_key_pb2, audit_pb2, contact_point_pb2, role_pb2, topic_pb2
 from sendout.v1 import api_key_service_pb2 as keys_pb
+from sendout.v1 import audit_service_pb2 as audit_pb
 from sendout.v1 import contact_point_service_pb2 as points_pb
 from sendout.v1 import role_service_pb2 as roles_pb
 from sendout.v1 import topic_service_pb2 as topics_pb
@@ -159,3 +160,26 @@ def revoke_api_key(api_key_id: str) -> Call[keys_pb.RevokeApiKeyResponse]:
     """Revoke a key: the next call with it is refused."""
     request = keys_pb.RevokeApiKeyRequest(api_key_id=api_key_id)
     return Call("ApiKeyService/RevokeApiKey", request, keys_pb.RevokeApiKeyResponse)
+
+
+@listing
+def audit_entries(
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    principal_id: str = "",
+    action: str = "",
+    object_id: str = "",
+    page_size: int = 0,
+) -> Listing[audit_pb.ListAuditEntriesResponse, audit_pb2.AuditEntry]:
+    """Who changed what, newest first; `action` is the name of an RPC, such as "DisableTopic"."""
+    request = audit_pb.ListAuditEntriesRequest(
+        start_time=timestamp(start),
+        end_time=timestamp(end),
+        principal_id=principal_id,
+        action=action,
+        object_id=object_id,
+        page_size=page_size,
+    )
+    call = Call("AuditService/ListAuditEntries", request, audit_pb.ListAuditEntriesResponse)
+    return Listing(call, lambda page: page.entries)

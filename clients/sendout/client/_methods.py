@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from sendout.client import _administration, _consents, _history, _people, _sending
+from sendout.client import _administration, _billing, _consents, _history, _people, _sending, _snippets
 from sendout.client._calls import Call, unary
 
 
@@ -65,6 +65,18 @@ class Methods:
     api_keys = _administration.api_keys
     create_api_key = _administration.create_api_key
     revoke_api_key = _administration.revoke_api_key
+    audit_entries = _administration.audit_entries
+
+    snippets = _snippets.snippets
+    get_snippet = _snippets.get_snippet
+    create_snippet = _snippets.create_snippet
+    update_snippet = _snippets.update_snippet
+    delete_snippet = _snippets.delete_snippet
+
+    create_price = _billing.create_price
+    prices = _billing.prices
+    delete_price = _billing.delete_price
+    usage = _billing.usage
 
     get_consent = _consents.get_consent
     record_consent = _consents.record_consent

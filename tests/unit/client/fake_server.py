@@ -19,13 +19,17 @@ from grpc_status import rpc_status
 
 MODULES = (
     "api_key",
+    "audit",
     "consent",
     "contact_point",
     "history",
     "notification",
+    "price",
     "role",
     "session",
+    "snippet",
     "topic",
+    "usage",
     "user",
 )
 

@@ -17,6 +17,7 @@ from sendout.domain.cursors import ResumeTokens
 from sendout.domain.paging import PageTokens
 from sendout.server.carriers.base import Capabilities, Intake
 from sendout.server.commands.api_keys import ApiKeys
+from sendout.server.commands.audit_trail import AuditTrail
 from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.cancel_notification import CancelNotification
 from sendout.server.commands.consents import Consents, Numbers, Stops
@@ -27,15 +28,18 @@ from sendout.server.commands.export_messages import ExportMessages
 from sendout.server.commands.history import History
 from sendout.server.commands.import_consents import ImportConsents
 from sendout.server.commands.preview_notification import PreviewNotification
+from sendout.server.commands.prices import Prices
 from sendout.server.commands.read_notifications import ReadNotifications
 from sendout.server.commands.roles import Roles
 from sendout.server.commands.send_notification import SendNotification
 from sendout.server.commands.sessions import Sessions
 from sendout.server.commands.sign_in import SignIn
 from sendout.server.commands.simulator import Handsets
+from sendout.server.commands.snippets import Snippets
 from sendout.server.commands.stream_events import StreamEvents
 from sendout.server.commands.topic_series import GetTopicSeries
 from sendout.server.commands.topics import Topics
+from sendout.server.commands.usage import GetUsage
 from sendout.server.commands.users import Users
 from sendout.server.config import Settings
 from sendout.server.config_check import is_loopback
@@ -43,17 +47,21 @@ from sendout.server.health import HealthServicer
 from sendout.server.id_tokens import IdTokens
 from sendout.server.passwords import Passwords
 from sendout.server.rpc.api_keys import ApiKeyServicer
+from sendout.server.rpc.audit import AuditServicer
 from sendout.server.rpc.consents import ConsentServicer
 from sendout.server.rpc.contact_points import ContactPointServicer
 from sendout.server.rpc.history import HistoryServicer
 from sendout.server.rpc.interceptors import GateInterceptor
 from sendout.server.rpc.notifications import NotificationServicer
 from sendout.server.rpc.pages import Pages
+from sendout.server.rpc.prices import PriceServicer
 from sendout.server.rpc.roles import RoleServicer
 from sendout.server.rpc.sessions import SessionServicer
 from sendout.server.rpc.simulator import SimulatorServicer
+from sendout.server.rpc.snippets import SnippetServicer
 from sendout.server.rpc.topics import TopicServicer
 from sendout.server.rpc.unimplemented import add_service
+from sendout.server.rpc.usage import UsageServicer
 from sendout.server.rpc.users import UserServicer
 from sendout.server.telemetry import Telemetry, TracingInterceptor
 from sendout.storage import workers
@@ -79,13 +87,7 @@ from sendout.v1 import (
     user_service_pb2,
 )
 
-_LATER = (
-    audit_service_pb2,
-    conversation_service_pb2,
-    price_service_pb2,
-    snippet_service_pb2,
-    usage_service_pb2,
-)
+_LATER = (conversation_service_pb2,)
 _OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_concurrent_streams", 256),
@@ -184,6 +186,10 @@ class RpcServer:
             (api_key_service_pb2, ApiKeyServicer(ApiKeys(database, clock, forget), pages)),
             (user_service_pb2, UserServicer(Users(database, clock, self._passwords, forget), points, pages)),
             (session_service_pb2, SessionServicer(self._sign_in(), Sessions(database, clock, forget))),
+            (snippet_service_pb2, SnippetServicer(Snippets(database, clock), pages)),
+            (price_service_pb2, PriceServicer(Prices(database, clock), pages)),
+            (usage_service_pb2, UsageServicer(GetUsage(database), pages)),
+            (audit_service_pb2, AuditServicer(AuditTrail(database), pages)),
             *((module, None) for module in _LATER),
         ]
         if parts.simulators:
