@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,10 @@ class Reports:
         return [message.message_id for message, _ in self.outcomes]
 
 
+async def _at_once() -> None:
+    return
+
+
 @dataclass
 class Bench:
     """A carrier (not yet started), where its receipts go, and numbers with which it can be tried."""
@@ -88,6 +92,12 @@ class Bench:
     intake: RecordingIntake
     good: list[str]  # accepted and receipted with a final state; more than `window` is not needed
     refused: str  # refused for good at submit
+    ready: Callable[[], Awaitable[None]] = _at_once  # waits until a started carrier is connected
+
+    async def start(self) -> None:
+        """Start the carrier, and wait until it is connected."""
+        await self.carrier.start()
+        await self.ready()
 
     @property
     def can(self) -> Capabilities:
@@ -127,7 +137,7 @@ class CarrierConformance:
     async def test_a_long_text_has_as_many_references_as_it_is_sent_in(self, bench: Bench) -> None:
         """Who splits has one reference for each part, in order; who leaves that to the provider has one."""
         can = bench.can
-        await bench.carrier.start()
+        await bench.start()
         reports = Reports()
         long = outgoing(0, bench.good[0], text="Long words. " * 30, reference_bits=can.reference_bits)
         assert long.segments == 3
@@ -138,7 +148,7 @@ class CarrierConformance:
 
     async def test_every_message_is_reported_exactly_once(self, bench: Bench) -> None:
         """Each message of each call is reported once, with the very object that was submitted."""
-        await bench.carrier.start()
+        await bench.start()
         messages = [outgoing(index, number) for index, number in enumerate([*bench.good, bench.refused])]
         reports = Reports()
         half = len(messages) // 2
@@ -150,7 +160,7 @@ class CarrierConformance:
 
     async def test_reports_come_from_the_event_loop(self, bench: Bench) -> None:
         """`report` is called on the loop's own thread and nowhere else."""
-        await bench.carrier.start()
+        await bench.start()
         reports = Reports()
         await bench.carrier.submit([outgoing(0, bench.good[0])], reports)
         assert reports.threads == {threading.get_ident()}
@@ -158,7 +168,7 @@ class CarrierConformance:
 
     async def test_references_are_never_used_twice(self, bench: Bench) -> None:
         """Every accepted submit has a reference of its own, also a second submit of the same message."""
-        await bench.carrier.start()
+        await bench.start()
         reports = Reports()
         for attempt in (1, 2):
             await bench.carrier.submit([outgoing(0, number, attempt) for number in bench.good], reports)
@@ -170,7 +180,7 @@ class CarrierConformance:
 
     async def test_a_definite_refusal_is_reported_as_one(self, bench: Bench) -> None:
         """A number that is refused for good is neither accepted nor unknown, and carries the carrier's code."""
-        await bench.carrier.start()
+        await bench.start()
         reports = Reports()
         await bench.carrier.submit([outgoing(0, bench.refused)], reports)
         [(_, outcome)] = reports.outcomes
@@ -180,7 +190,7 @@ class CarrierConformance:
 
     async def test_every_accepted_message_gets_a_final_receipt(self, bench: Bench) -> None:
         """Receipts name the references that were given out, with a final state and the carrier's own time."""
-        await bench.carrier.start()
+        await bench.start()
         reports = Reports()
         await bench.carrier.submit([outgoing(index, number) for index, number in enumerate(bench.good)], reports)
         refs = set(reports.refs())
@@ -192,7 +202,7 @@ class CarrierConformance:
     async def test_receipts_the_intake_did_not_take_come_again_unchanged(self, bench: Bench) -> None:
         """A receipt is given up only after the intake has stored it, and a repeated one is equal to the first."""
         bench.intake.fail_next = 1
-        await bench.carrier.start()
+        await bench.start()
         await bench.carrier.submit([outgoing(0, bench.good[0])], Reports())
         await bench.intake.wait_for(lambda found: bool(found))
         assert Counter(one.ref for one in bench.intake.failed) == Counter(one.ref for one in bench.intake.received)
@@ -201,7 +211,7 @@ class CarrierConformance:
 
     async def test_receipts_hold_no_text(self, bench: Bench) -> None:
         """What is stored raw of a receipt holds neither the text nor the number."""
-        await bench.carrier.start()
+        await bench.start()
         message = outgoing(0, bench.good[0])
         await bench.carrier.submit([message], Reports())
         await bench.intake.wait_for(lambda found: bool(found))
@@ -211,7 +221,7 @@ class CarrierConformance:
 
     async def test_stop_loses_no_report(self, bench: Bench) -> None:
         """Submits that are in flight when `stop` is called end as reported, at the worst as UNKNOWN."""
-        await bench.carrier.start()
+        await bench.start()
         reports = Reports()
         calls = [
             asyncio.create_task(bench.carrier.submit([outgoing(index, number)], reports))
@@ -224,7 +234,7 @@ class CarrierConformance:
 
     async def test_after_stop_nothing_is_sent(self, bench: Bench) -> None:
         """A submit after `stop` is reported as NOT_SENT."""
-        await bench.carrier.start()
+        await bench.start()
         await bench.carrier.stop()
         reports = Reports()
         await bench.carrier.submit([outgoing(0, bench.good[0])], reports)
@@ -232,7 +242,7 @@ class CarrierConformance:
 
     async def test_a_submit_that_is_given_up_hurts_no_other(self, bench: Bench) -> None:
         """Cancelling one call leaves the others to be reported."""
-        await bench.carrier.start()
+        await bench.start()
         reports = Reports()
         given_up = asyncio.create_task(bench.carrier.submit([outgoing(0, bench.good[0])], reports))
         other = asyncio.create_task(bench.carrier.submit([outgoing(1, bench.good[1])], reports))

@@ -61,6 +61,11 @@ class SmppCarrier:
         room = sum(session.room for session in sessions) - sum(map(len, self._waiting))
         return max(1, len(self._sendings) + max(0, room) // self._lump)
 
+    @property
+    def bound(self) -> int:
+        """How many connections take submits now."""
+        return len(self._taking())
+
     async def start(self) -> None:
         """Begin to connect."""
         self._tasks = [asyncio.create_task(link.run(), name=f"{self._name}-link") for link in self._links]

@@ -45,7 +45,9 @@ _UNCLEAR = Meaning("?", State.SENT)
 
 _LONGEST = 1000
 _FIELD = re.compile(
-    r"\b(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err)[ ]{0,3}:[ ]{0,3}([!-~]{0,64})", re.IGNORECASE
+    r"\b(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err)[ ]{0,3}:[ ]{0,3}"
+    r"((?!(?:id|sub|dlvrd|submit|done|stat|err)\b)[!-~]{0,64})",  # an empty value does not take the next name for one
+    re.IGNORECASE,
 )
 _TEXT = re.compile(r"\btext[ ]{0,3}:", re.IGNORECASE)
 _DATES = {10: ("%y%m%d%H%M",), 12: ("%y%m%d%H%M%S", "%Y%m%d%H%M"), 14: ("%Y%m%d%H%M%S",)}
@@ -131,7 +133,7 @@ def answer_id(text: str, ids: ReceiptIds) -> str:
         return text
     if ids is ReceiptIds.HEX_TO_DECIMAL:
         return _converted(text, 10, str)
-    return text.lower().lstrip("0") or text
+    return _bare(text)
 
 
 def receipt_id(text: str, ids: ReceiptIds) -> str:
@@ -139,5 +141,9 @@ def receipt_id(text: str, ids: ReceiptIds) -> str:
     if ids is ReceiptIds.HEX_TO_DECIMAL:
         return _converted(text, 16, str)
     if ids is ReceiptIds.DECIMAL_TO_HEX:
-        return _converted(text, 10, "{:x}".format)
+        return _bare(_converted(text, 10, "{:x}".format))
     return answer_id(text, ids)
+
+
+def _bare(text: str) -> str:
+    return text.lower().lstrip("0") or text[-1:]
