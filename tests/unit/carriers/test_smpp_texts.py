@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,9 +77,8 @@ def test_parts_by_header(form: LongMessages, heads: list[str]) -> None:
     assert [part.short_message[: len(head) // 2].hex() for part, head in zip(parts, heads, strict=True)] == heads
     assert {part.esm_class for part in parts} == {0x40}
     assert {part.registered_delivery for part in parts} == {1}
-    assert [len(part.short_message) - len(heads[0]) // 2 for part in parts] == (
-        [153, 8] if BITS[form] == 8 else [152, 9]
-    )
+    lengths = [len(part.short_message) - len(heads[0]) // 2 for part in parts]
+    assert lengths == ([153, 8] if form is LongMessages.UDH_8 else [152, 9])
 
 
 def test_parts_by_sar() -> None:
@@ -107,14 +108,10 @@ def test_parts_come_to_the_text_and_fit(text: str, form: LongMessages) -> None:
     assert len(parts) == segment(text, reference_bits=BITS[form]).count
     assert [one.part for one in read] == list(range(1, len(parts) + 1))
     assert {one.parts for one in read} == {len(parts)}
+    header = 0 if len(parts) == 1 else 6 if form is LongMessages.UDH_8 else 7  # for SAR the longer one it may become
     for part in parts:
-        header = part.short_message[0] + 1 if part.esm_class & 0x40 else 0
-        header = max(header, 7 if len(parts) > 1 else 0)
-        text_octets = part.short_message[part.short_message[0] + 1 if part.esm_class & 0x40 else 0 :]
-        fill = -header * 8 % 7
-        packed = pack(text_octets, fill) if part.data_coding == 0 else text_octets
-        limit = 140 if form is not LongMessages.UDH_8 else 141  # measured with the longer of both headers
-        assert header + len(packed) <= limit
+        octets = part.short_message[header if part.esm_class & 0x40 else 0 :]
+        assert header + len(pack(octets, -8 * header % 7) if part.data_coding == 0 else octets) <= 140
     assert len({part.tlvs[Tag.USER_MESSAGE_REFERENCE] for part in parts}) == 1
 
 
@@ -125,7 +122,7 @@ def test_references_differ_in_a_row_and_by_number() -> None:
     for other in range(300):
         references.next(f"+2{other}")
     mine += [references.next("+1") for _ in range(300)]
-    assert all(a != b for a, b in zip(mine, mine[1:], strict=False))
+    assert all(a != b for a, b in pairwise(mine))
     assert len(set(mine)) == 256
     assert max(mine) <= 0xFF
 
