@@ -13,7 +13,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import smpp34
@@ -26,7 +26,7 @@ OK, THROTTLED, QUEUE_FULL, BAD_NUMBER, SYSTEM_ERROR, RETRY = 0x00, 0x58, 0x14, 0
 
 @dataclass(frozen=True)
 class Submit:
-    """One submit as the SMSC got it; `attempt` counts those of the same part to the same number from 1."""
+    """One submit; the server may hand them out in another order than they came. `attempt` counts those of one part."""
 
     number: str
     sender: str
@@ -39,6 +39,7 @@ class Submit:
     registered_delivery: int
     time: float  # of the event loop
     attempt: int = 1
+    ref: str = ""  # the id that it was accepted under
 
     @property
     def text(self) -> str:
@@ -100,6 +101,11 @@ class Smsc:
                 shown.append("".join(found[part] for part in sorted(found)))
                 del parts[submit.reference]
         return shown
+
+    def refs(self, parts: int = 3) -> tuple[str, ...]:
+        """The ids under which the parts of the only text were accepted; empty for one that was not."""
+        known = {one.part: one.ref for one in self.accepted}
+        return tuple(known.get(part, "") for part in range(1, parts + 1))
 
     @property
     def bound(self) -> int:
@@ -163,7 +169,7 @@ class Smsc:
             return
         self._count += 1
         ref = f"{self._count:x}"
-        self.accepted.append(submit)
+        self.accepted.append(replace(submit, ref=ref))
         event.accept(ref)
         if answer.receipt and submit.registered_delivery & 1:
             now = datetime.now(UTC).strftime("%y%m%d%H%M%S")
