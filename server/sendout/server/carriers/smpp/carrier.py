@@ -103,17 +103,15 @@ class SmppCarrier:
             if not mine and not done.done():
                 done.set_result(None)
 
-        now = self._clock.now_us()
+        settings, bits, now = self._settings, self._settings.reference_bits, self._clock.now_us()
         for message in messages:
             if self._stopping or not self._tasks:
                 report(message, STOPPED)
                 continue
             try:
-                bodies = parts_of(
-                    message, self._settings.long_messages, self._settings.reference_bits, self._references, now
-                )
+                bodies = parts_of(message, settings.long_messages, bits, self._references, now)
                 sending = Sending(
-                    message, bodies, report, finished, self._again, self._settings.statuses, self._settings.receipt_ids
+                    message, bodies, report, finished, self._again, settings.statuses, settings.receipt_ids
                 )
             except (PduError, ValueError) as error:
                 _log.error("%s: a message cannot be put into SMPP: %s", self._name, type(error).__name__)

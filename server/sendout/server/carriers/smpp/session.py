@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 from sendout.server.carriers.smpp import status
 from sendout.server.carriers.smpp.pdu import (
+    HEADER,
     MAX_SEQUENCE,
     RESPONSE,
     Bind,
@@ -27,6 +28,7 @@ from sendout.server.carriers.smpp.pdu import (
 
 _log = logging.getLogger(__name__)
 
+_SUBMIT_SM = int(Command.SUBMIT_SM)
 _UNBIND_TIMEOUT_S = 2.0
 UNBOUND = "unbound"
 """The reason of an end that we asked for."""
@@ -113,7 +115,7 @@ class Session(asyncio.Protocol):
         for part in parts:
             sequence = self._next()
             self._outstanding[sequence] = (part, deadline)
-            octets.append(encode(Command.SUBMIT_SM, sequence, part.body))
+            octets += (HEADER.pack(16 + len(part.body), _SUBMIT_SM, 0, sequence), part.body)
         if self._deadline is None:
             self._deadline = self._loop.call_at(deadline, self._expire)
         self._write(b"".join(octets))

@@ -53,18 +53,20 @@ def parts_of(
 ) -> list[ShortMessage]:
     """The submits that a message takes, in order. Raises PduError for what cannot be sent at all."""
     coding, pieces = _pieces(message.text, bits)
+    tlvs: dict[int, bytes] = {Tag.USER_MESSAGE_REFERENCE: user_reference(message.message_id).to_bytes(2, "big")}
+    if form is LongMessages.PAYLOAD and len(pieces) > 1:
+        pieces, tlvs = (b"",), tlvs | {Tag.MESSAGE_PAYLOAD: b"".join(pieces)}
     whole = ShortMessage(
-        source=sender_address(message.sender),
-        destination=Address(1, 1, message.number.removeprefix("+")),
+        sender_address(message.sender),
+        Address(1, 1, message.number.removeprefix("+")),
+        pieces[0],
         data_coding=coding,
         registered_delivery=1,
         validity_period=validity(message.expire_time - now_us),
+        tlvs=tlvs,
     )
-    tlvs: dict[int, bytes] = {Tag.USER_MESSAGE_REFERENCE: user_reference(message.message_id).to_bytes(2, "big")}
     if len(pieces) == 1:
-        return [whole._replace(short_message=pieces[0], tlvs=tlvs)]
-    if form is LongMessages.PAYLOAD:
-        return [whole._replace(tlvs=tlvs | {Tag.MESSAGE_PAYLOAD: b"".join(pieces)})]
+        return [whole]
     if len(pieces) > MAX_PARTS:
         raise PduError(f"A text has at most {MAX_PARTS} parts, not {len(pieces)}.", 0x01)
     reference, total = references.next(message.number), len(pieces)
@@ -110,7 +112,11 @@ def sender_address(sender: str) -> Address:
 
 def validity(remaining_us: int) -> str:
     """How long to try, in the relative form: it needs no agreement about clocks and time zones."""
-    seconds = max(1, min(remaining_us // 1_000_000, _LONGEST_VALIDITY_S))
+    return _relative(max(1, min(remaining_us // 1_000_000, _LONGEST_VALIDITY_S)))
+
+
+@lru_cache(maxsize=256)
+def _relative(seconds: int) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
