@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
@@ -25,8 +24,6 @@ from sendout.server.carriers.smpp.pdu import (
     encode,
     message_id,
 )
-
-_log = logging.getLogger(__name__)
 
 _SUBMIT_SM = int(Command.SUBMIT_SM)
 _UNBIND_TIMEOUT_S = 2.0
@@ -111,7 +108,7 @@ class Session(asyncio.Protocol):
     def submit(self, parts: Sequence[Part]) -> None:
         """Write these now, in one go; the caller has looked at `room`."""
         deadline = self._loop.time() + self._response_timeout
-        octets = []
+        octets: list[bytes] = []
         for part in parts:
             sequence = self._next()
             self._outstanding[sequence] = (part, deadline)
@@ -165,7 +162,6 @@ class Session(asyncio.Protocol):
     def retire(self, why: str) -> None:
         """Take no more submits; close when every one that was written has its answer or its deadline."""
         if self._taking:
-            _log.warning("The connection to the SMSC is renewed: %s", why)
             self._taking, self._retired, self._why = False, True, why
             self._close_if_retired()
 
