@@ -21,7 +21,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from sendout.domain.clock import SystemClock
+from sendout.server.carriers.base import Outcome, OutcomeKind
 from sendout.server.config import ConfigError, load_settings
+from sendout.server.dispatch.measures import Measures
 from sendout.server.telemetry import (
     Backlog,
     SpanName,
@@ -73,6 +75,16 @@ def test_names_are_unique_and_described() -> None:
     """No two metrics share a name, and each has a unit and a sentence."""
     assert len({metric.name for metric in METRICS}) == len(METRICS) > 10
     assert all(metric.unit and metric.description.endswith(".") for metric in METRICS)
+
+
+def test_outcomes_are_counted_by_kind_and_unknown_codes_apart(recorder: Recorder) -> None:
+    """Each answer of a carrier counts under its kind; one whose code no table knows also counts as unmapped."""
+    accepted, strange = Outcome(OutcomeKind.ACCEPTED, ("a",)), Outcome(OutcomeKind.REFUSED, code="x", unmapped=True)
+    Measures(recorder.telemetry, "main").outcomes([accepted, strange, accepted, Outcome(OutcomeKind.REFUSED)])
+    found = recorder.metrics()
+    outcomes = {point.attributes["sendout.outcome"]: point.value for point in found["sendout.carrier.outcomes"]}
+    assert outcomes == {"accepted": 2, "refused": 2}
+    assert [point.value for point in found["sendout.carrier.unmapped"]] == [1]
 
 
 def test_span_context_round_trip() -> None:
