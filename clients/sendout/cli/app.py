@@ -29,7 +29,7 @@ from sendout.cli.arguments import examples
 from sendout.client import SendoutError
 
 # Which extra brings which commands, for the sentence where it is missing; extras are named like their entry points.
-_EXTRAS = {"server": ("up", "serve", "dispatch", "migrate", "check-config")}
+_EXTRAS = {"server": ("up", "serve", "dispatch", "migrate", "check-config"), "gateway": ("gateway",)}
 _PANEL = "Running Sendout"
 
 
