@@ -123,6 +123,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 # SQLSTATE classes of what passes by itself: connections, deadlocks, exhausted resources, locks not got in time, a
 # transaction cut off for idling, and a server that starts, stops or cancels.
 _PASSING = ("08", "25P03", "40", "53", "55P03", "57")
+_NOT_TEXT = "22021"  # PostgreSQL keeps no NUL in a text
 
 
 @asynccontextmanager
@@ -135,6 +136,9 @@ async def _translated() -> AsyncIterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated or str(getattr(error.orig, "sqlstate", None)).startswith(_PASSING):
             raise _unavailable() from error
+        if getattr(error.orig, "sqlstate", None) == _NOT_TEXT:
+            said = "A text of the request has a NUL character, which cannot be stored. Leave it out."
+            raise SendoutError(Reason.FIELD_INVALID, said) from error
         raise
     except (OSError, TimeoutError) as error:
         raise _unavailable() from error

@@ -132,7 +132,7 @@ class _Document:
             "summary": re.split(r"(?<=[.:])\s", text, maxsplit=1)[0].rstrip(".:"),
             "description": text,
             "parameters": [*self._parameters(binding), *_headers(method)],
-            "responses": {"200": self._answer(method), **_errors(method)},
+            "responses": {"200": self._answer(method), **_errors(binding)},
         }
         if body := self._body(binding):
             operation["requestBody"] = body
@@ -222,17 +222,17 @@ def _content(kind: str, schema: Schema, full_name: str, *, needed: bool) -> Sche
     return {"required": needed, "description": about, "content": {kind: {"schema": schema}}}
 
 
-def _errors(method: MethodDescriptor) -> dict[str, Schema]:
-    """One response for each HTTP status, with the reasons that the contract gives for it."""
-    said = comments()
+def _errors(binding: Binding) -> dict[str, Schema]:
+    """One response for each HTTP status, with the reasons that the contract gives for it, and the gateway's own."""
+    method, said = binding.method, comments()
     text = said.get(str(method.full_name), "") + " " + said.get(str(method.containing_service.full_name), "")
-    reasons: dict[str, list[str]] = {}
+    reasons = {status: ["FIELD_INVALID"] for status in (("400", "413", "415") if binding.body else ("400",))}
     for name in dict.fromkeys(_REASON.findall(text)):
         about = said.get(f"{ErrorReason.DESCRIPTOR.full_name}.{name}")
         if about is not None:
             status = HTTP_STATUS[StatusCode[about.partition(".")[0]]]
             reasons.setdefault(str(status), []).append(name)
-    found = {status: _error(", ".join(names) + ".") for status, names in sorted(reasons.items())}
+    found = {status: _error(", ".join(dict.fromkeys(names)) + ".") for status, names in sorted(reasons.items())}
     return {**found, "default": _error("Any other refusal.")}
 
 

@@ -70,18 +70,19 @@ class Schemas:
     def message(self, kind: Descriptor, leaving_out: frozenset[str] = frozenset()) -> Schema:
         """The schema of a message, without some of its fields."""
         fields = [one for one in kind.fields if one.name not in leaving_out]
-        properties = {one.json_name: self._property(one) for one in fields}
+        sent = str(kind.full_name) in self._sent
+        properties = {one.json_name: self._property(one, sent) for one in fields}
         schema: Schema = {"type": "object", "properties": properties}
-        if kind.full_name not in self._sent:
+        if not sent:
             schema["additionalProperties"] = False
             needed = [one.json_name for one in fields if is_required(one)]
             if needed:
                 schema["required"] = needed
         return described(schema, str(kind.full_name))
 
-    def _property(self, one: FieldDescriptor) -> Schema:
+    def _property(self, one: FieldDescriptor, sent: bool) -> Schema:
         schema = described(self.of(one), str(one.full_name))
-        if "OUTPUT_ONLY" in behaviors(one) and str(one.containing_type.full_name) in self._sent:
+        if sent and "OUTPUT_ONLY" in behaviors(one):
             schema["readOnly"] = True
         return schema
 
