@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from sendout.domain.clock import SystemClock
 from sendout.gateway.serving import Gateway, listening
@@ -65,12 +67,11 @@ class Answer:
 class Web:
     """Calls a gateway with a key."""
 
-    target = ""
-
-    def __init__(self, base: str, key: str, gateway: Gateway) -> None:
+    def __init__(self, base: str, key: str, gateway: Gateway, target: str) -> None:
         self.base = base
         self.key = key
         self.gateway = gateway
+        self.target = target
         self.session = aiohttp.ClientSession(base, timeout=aiohttp.ClientTimeout(30))
 
     async def call(self, verb: str, path: str, *, key: str | None = None, **given: Any) -> Answer:
@@ -80,8 +81,6 @@ class Web:
 
     def open(self, verb: str, path: str, *, key: str | None = None, **given: Any) -> Any:
         """A request whose answer is read by the caller."""
-        from yarl import URL
-
         chosen = self.key if key is None else key
         headers = {"Authorization": f"Bearer {chosen}"} if chosen else {}
         given["headers"] = headers | given.pop("headers", {})
@@ -99,7 +98,7 @@ async def web(target: str, key: str = "", **settings: Any) -> AsyncIterator[Web]
         serving = asyncio.create_task(gateway.serve(sockets=[listener]))
         while not gateway.started:
             await asyncio.sleep(0.01)
-        made = Web(f"http://127.0.0.1:{port}", key, gateway)
+        made = Web(f"http://127.0.0.1:{port}", key, gateway, target)
         try:
             yield made
         finally:
@@ -129,3 +128,11 @@ async def server(database: Database, redis_url: str, folder: Path) -> AsyncItera
         await wakeups.close()
         await rings.close()
         await asyncio.to_thread(telemetry.shutdown, 1.0)
+
+
+@contextlib.asynccontextmanager
+async def gateway_before_server(database: Database, redis_url: str) -> AsyncIterator[Web]:
+    """Both of them; the gateway calls with the administrator's key."""
+    with tempfile.TemporaryDirectory(prefix="sog") as folder:  # short: a socket's path must fit in 108 bytes
+        async with server(database, redis_url, Path(folder)) as (target, key), web(target, key) as made:
+            yield made

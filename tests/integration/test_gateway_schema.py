@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +20,7 @@ from schemathesis.specs.openapi import checks
 from sendout.gateway.documents.openapi import document
 from sendout.gateway.transcode.contract import bindings
 from sendout.storage.engine import Database
-from tests.integration.gateway_site import Web, server, web
+from tests.integration.gateway_site import Web, gateway_before_server
 
 STREAMS = {binding.method.name for binding in bindings() if binding.method.server_streaming}
 EXAMPLES = 10  # of each call, good and bad ones: about half a minute in all
@@ -85,15 +83,13 @@ def hold_to_it(operation: Any, mode: GenerationMode, site: Web) -> None:
 @pytest.mark.timeout(180)
 async def test_the_document_is_kept(database: Database, valkey_url: str) -> None:
     """Every operation of /openapi.json answers generated requests as the document says, and none breaks the server."""
-    with tempfile.TemporaryDirectory(prefix="sog") as folder:
-        async with server(database, valkey_url, Path(folder)) as (target, key), web(target, key) as site:
-            schema = schemathesis.openapi.from_dict(document())
-            failures = []
-            for result in schema.get_all_operations():
-                for mode in GenerationMode:
-                    operation = result.ok()
-                    try:
-                        await asyncio.to_thread(hold_to_it, operation, mode, site)
-                    except (Exception, BaseExceptionGroup) as failure:
-                        failures.append(f"{operation.label} ({mode.value}): {failure}")
-            assert not failures, "\n\n".join(failures)
+    async with gateway_before_server(database, valkey_url) as site:
+        failures = []
+        for result in schemathesis.openapi.from_dict(document()).get_all_operations():
+            for mode in GenerationMode:
+                operation = result.ok()
+                try:
+                    await asyncio.to_thread(hold_to_it, operation, mode, site)
+                except (Exception, BaseExceptionGroup) as failure:
+                    failures.append(f"{operation.label} ({mode.value}): {failure}")
+    assert not failures, "\n\n".join(failures)

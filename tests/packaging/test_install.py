@@ -20,6 +20,8 @@ MODULES = {
     "opentelemetry-exporter-otlp-proto-grpc": ("opentelemetry",),
     "opentelemetry-exporter-prometheus": ("opentelemetry",),
     "prometheus-client": ("prometheus_client",),
+    "argon2-cffi": ("argon2",),
+    "pyjwt": ("jwt",),
     "pydantic-settings": ("pydantic_settings",),  # not pydantic itself: typer brings that too
     "pyjwt": ("jwt",),
 }
@@ -67,7 +69,7 @@ def test_the_client_needs_no_extra() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("blocked", "arguments"), [("cli", ["history"]), ("server", ["up"])])
+@pytest.mark.parametrize(("blocked", "arguments"), [("cli", ["history"]), ("server", ["up"]), ("gateway", ["gateway"])])
 def test_a_missing_extra_is_a_sentence(blocked: str, arguments: list[str]) -> None:
     """Where an extra is missing the command line says what to install, and shows no traceback."""
     done = python_without(modules_of(blocked), "from sendout.cli import main; main()", *arguments)

@@ -38,12 +38,15 @@ def test_what_is_read_at_run_time_is_in(wheel: zipfile.ZipFile) -> None:
         "sendout/v1/notification_service_pb2.pyi",
         "sendout/v1/notification_service_pb2_grpc.pyi",
         "sendout/v1/notification_service.proto",
+        "sendout/v1/comments.json",
         "sendout/storage/lua/permit.lua",
         "sendout/storage/migrations/versions/0001_first_tables.py",
         "sendout/storage/migrations/env.py",
         "sendout/server/app.py",
         "sendout/client/__init__.py",
         "sendout/cli/__init__.py",
+        "sendout/gateway/documents/templates/api.html",
+        "sendout/gateway/documents/static/api.css",
     ):
         assert wanted in names
 

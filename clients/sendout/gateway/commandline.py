@@ -34,9 +34,9 @@ def gateway(
 ) -> None:
     """Run the web gateway: every call of the server as REST, with a description at /api. Any number may run.
 
-    The server is the one of SENDOUT_TARGET (127.0.0.1:50051; https://HOST:PORT for TLS). Callers send their own key as
-    Authorization: Bearer KEY; the gateway has none. It listens on this machine alone unless it has a certificate, or
-    the proxies before it are named.
+    The server is the one of SENDOUT_TARGET (https://HOST:PORT for TLS), or of the profile that sendout up writes.
+    Callers send their own key as Authorization: Bearer KEY; the gateway has none. It listens on this machine alone
+    unless it has a certificate, or the proxies before it are named.
 
     Example: sendout gateway --listen 127.0.0.1:8080
 

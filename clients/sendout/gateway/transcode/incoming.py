@@ -14,6 +14,7 @@ from sendout.gateway.transcode.refusals import Refusal, unreadable
 MOST_BODY = 4 << 20
 """Bytes of a body, and of a line of a streamed one: what the server takes in one message."""
 
+_LONGEST_S = 86_400.0  # longer deadlines are cut to this
 _BODY_S = 30.0  # seconds for a whole body, or for the next piece of a streamed one
 _JSON = frozenset({"application/json"})
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"})
@@ -56,13 +57,13 @@ class Incoming:
         if plain is not None:
             if not _SECONDS.fullmatch(plain):
                 raise unreadable('Give seconds, such as "2.5".', field="X-Request-Timeout")
-            return float(plain)
+            return min(float(plain), _LONGEST_S)
         if grpc_form is None:
             return None
         found = _GRPC_TIMEOUT.fullmatch(grpc_form)
         if found is None:
             raise unreadable('Give a number with a unit, such as "30S" or "500m".', field="Grpc-Timeout")
-        return int(found[1]) * _UNITS[found[2]]
+        return min(int(found[1]) * _UNITS[found[2]], _LONGEST_S)
 
     async def body(self) -> bytes:
         """The whole body; JSON where there is any. Raises Refusal where it is too large, too slow or something else."""
