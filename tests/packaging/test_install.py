@@ -20,8 +20,6 @@ MODULES = {
     "opentelemetry-exporter-otlp-proto-grpc": ("opentelemetry",),
     "opentelemetry-exporter-prometheus": ("opentelemetry",),
     "prometheus-client": ("prometheus_client",),
-    "argon2-cffi": ("argon2",),
-    "pyjwt": ("jwt",),
     "pydantic-settings": ("pydantic_settings",),  # not pydantic itself: typer brings that too
     "pyjwt": ("jwt",),
 }
