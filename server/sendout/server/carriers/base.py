@@ -4,6 +4,9 @@ A carrier is one module or package. It is found by the entry point group `sendou
 (`Capabilities`) from its settings alone, is built once per process from a `CarrierContext`, and told to `start`,
 `submit` and `stop`. It reports what became of each message as one of the outcomes below and hands in receipts and
 replies, which are stored before the carrier may acknowledge them. `conformance` is the test that every carrier passes.
+
+Two more things only some can do, and say so in their capabilities: look up what became of messages whose answer was
+lost (`LooksUp`), and take calls that the provider makes to the gateway (`TakesWebhooks`).
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sendout.domain.clock import Clock
 from sendout.domain.states import ReasonCode, State
@@ -36,6 +39,10 @@ class Capabilities:
     """Real phones ring; False where numbers reserved for fiction are taken because nothing leaves the machine."""
     segments_per_second: float | None = None
     """What the provider takes by default from one sender, where that is known."""
+    looks_up: bool = False
+    """It can be asked for messages whose answer was lost: it is a `LooksUp`."""
+    webhooks: bool = False
+    """The provider tells of receipts or replies by calls to the gateway: it is a `TakesWebhooks`."""
 
 
 class OutcomeKind(Enum):
@@ -119,6 +126,40 @@ class Reply:
     parts: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An UNCONFIRMED message that is to be looked up, with the text as it was sent.
+
+    Its submit began between the two times, in microseconds since 1970; the closer they are, the surer is what is found.
+    """
+
+    message_id: str
+    number: str  # E.164
+    sender: str
+    text: str
+    not_before: int
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A call of the provider to `/webhooks/CARRIER/KIND` of the gateway, as it came: nothing is verified yet."""
+
+    kind: str  # which of its hooks is called: the last part of the path
+    query: str  # as it stands in the address, without the question mark
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookResponse:
+    """The HTTP answer to a provider's call. 2xx only for what is stored."""
+
+    status: int
+    content_type: str = "text/plain"
+    body: bytes = b""
+
+
 class Intake(Protocol):
     """Where receipts and replies go. Both calls return after the commit: only then may the carrier acknowledge."""
 
@@ -140,6 +181,10 @@ class CarrierContext:
 
 
 Report = Callable[[Outgoing, Outcome], None]
+
+
+class CarrierUnavailable(Exception):
+    """The provider cannot be asked now; its text says why, without a number or a secret."""
 
 
 class Carrier(Protocol):
@@ -169,4 +214,31 @@ class Carrier(Protocol):
 
     async def stop(self) -> None:
         """Stop taking receipts, finish what is being stored, disconnect."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A carrier that can be asked what became of messages whose answer was lost (`Capabilities.looks_up`)."""
+
+    async def find(self, lost: Sequence[Lost]) -> Sequence[Receipt]:
+        """What the provider has on record of these messages, as receipts that echo our message id.
+
+        They go to the intake like any others. A message without a receipt was not found, or not for sure. That proves
+        nothing: it stays UNCONFIRMED. Ask not before half a minute after the submit, and for all that wait for one
+        number in the same call: two that are equal cannot be told apart. The carrier keeps to a rate of its own, so a
+        call takes a second or more per number. Raises CarrierUnavailable where the provider cannot be asked.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesWebhooks(Protocol):
+    """A carrier whose provider calls the gateway (`Capabilities.webhooks`)."""
+
+    async def webhook(self, request: WebhookRequest) -> WebhookResponse:
+        """Verify a call, hand in what it tells, and answer. Also asked of an instance that was never started.
+
+        Raises what the intake raises: then the provider is told to try again.
+        """
         ...
