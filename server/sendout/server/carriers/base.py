@@ -183,10 +183,6 @@ class CarrierContext:
 Report = Callable[[Outgoing, Outcome], None]
 
 
-class CarrierUnavailable(Exception):
-    """The provider cannot be asked now; its text says why, without a number or a secret."""
-
-
 class Carrier(Protocol):
     """A way to the phones. One instance serves one process; all calls come from its one event loop."""
 
@@ -224,10 +220,10 @@ class LooksUp(Protocol):
     async def find(self, lost: Sequence[Lost]) -> Sequence[Receipt]:
         """What the provider has on record of these messages, as receipts that echo our message id.
 
-        They go to the intake like any others. A message without a receipt was not found, or not for sure. That proves
-        nothing: it stays UNCONFIRMED. Ask not before half a minute after the submit, and for all that wait for one
-        number in the same call: two that are equal cannot be told apart. The carrier keeps to a rate of its own, so a
-        call takes a second or more per number. Raises CarrierUnavailable where the provider cannot be asked.
+        They go to the intake like any others. A message without a receipt was not found, or not for sure, or could not
+        be asked for. That proves nothing: it stays UNCONFIRMED. Ask not before half a minute after the submit, and for
+        all that wait for one number in the same call: two that are equal cannot be told apart. The carrier keeps to a
+        rate of its own, so a call takes a second or more per number; one that is cancelled has done no harm.
         """
         ...
 
