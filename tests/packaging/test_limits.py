@@ -63,6 +63,7 @@ STATED: tuple[tuple[str, str], ...] = (
     (r"ContactPoint\.\w+_roles", f"At most {contact_points.MAX_ROLES} entries."),
     (r"ContactPoint\.allowed_countries", f"At most {contact_points.MAX_COUNTRIES} entries."),
     (r"ContactPoint\.sender", f"(at most {contact_points.MAX_SENDER_NAME})"),
+    (r"HandleWebhookRequest\.body", f"At most {limits.MAX_WEBHOOK_BODY:,} bytes."),
     (r"\w+\.(cap_time_zone|time_zone|fallback_time_zone)", f"At most {time_zones.MAX_NAME} characters."),
 )
 

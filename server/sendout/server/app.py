@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ import structlog
 
 from sendout.domain.clock import Clock, SystemClock
 from sendout.server.auditing import TallyAuditor
-from sendout.server.carriers.base import Carrier
+from sendout.server.carriers.base import Capabilities, Carrier, TakesWebhooks
 from sendout.server.carriers.registry import build_carriers, capabilities_of
 from sendout.server.config import Settings
 from sendout.server.config_check import refuse_unsafe
@@ -92,6 +92,7 @@ def _parts(base: Base) -> Parts:
     carriers = base.settings.carriers
     simulators = frozenset(name for name, carrier in carriers.items() if carrier.type == SIMULATOR)
     intake = StoredIntake(base.database, base.clock, base.telemetry, Measures(base.telemetry, "server"))
+    capabilities = capabilities_of({name: _configured(base.settings, name) for name in carriers})
     return Parts(
         settings=base.settings,
         clock=base.clock,
@@ -99,10 +100,17 @@ def _parts(base: Base) -> Parts:
         database=base.database,
         rings=base.rings,
         wakeups=base.wakeups,
-        carriers=capabilities_of({name: _configured(base.settings, name) for name in carriers}),
+        carriers=capabilities,
         simulators=simulators,
+        webhooks=_webhooks(base, capabilities, intake),
         intake=intake,
     )
+
+
+def _webhooks(base: Base, carriers: Mapping[str, Capabilities], intake: StoredIntake) -> dict[str, TakesWebhooks]:
+    """The carriers whose providers call us; never started here, as nothing is sent."""
+    built = {name: _carrier(base, name, intake) for name, can in carriers.items() if can.webhooks}
+    return {name: carrier for name, carrier in built.items() if isinstance(carrier, TakesWebhooks)}
 
 
 async def dispatch(settings: Settings) -> None:

@@ -136,6 +136,8 @@ _SERVICES: dict[str, dict[str, Rule]] = {
         "ListPrices": _HISTORY,
         "DeletePrice": _administer("DeletePrice"),
     },
+    # Providers have no key of ours: the carrier believes their signature or nothing.
+    "WebhookService": {"HandleWebhook": Rule(public=True)},
     "UsageService": {"GetUsage": _HISTORY},
     "AuditService": {"ListAuditEntries": _ADMINISTER},
     "SimulatorService": {

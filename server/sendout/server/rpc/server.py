@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from sendout.domain.clock import Clock
 from sendout.domain.cursors import ResumeTokens
 from sendout.domain.paging import PageTokens
-from sendout.server.carriers.base import Capabilities, Intake
+from sendout.server.carriers.base import Capabilities, Intake, TakesWebhooks
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.commands.audit_trail import AuditTrail
 from sendout.server.commands.authenticate import Authenticate
@@ -41,6 +41,7 @@ from sendout.server.commands.topic_series import GetTopicSeries
 from sendout.server.commands.topics import Topics
 from sendout.server.commands.usage import GetUsage
 from sendout.server.commands.users import Users
+from sendout.server.commands.webhooks import HandleWebhook
 from sendout.server.config import Settings
 from sendout.server.config_check import is_loopback
 from sendout.server.health import HealthServicer
@@ -63,6 +64,7 @@ from sendout.server.rpc.topics import TopicServicer
 from sendout.server.rpc.unimplemented import add_service
 from sendout.server.rpc.usage import UsageServicer
 from sendout.server.rpc.users import UserServicer
+from sendout.server.rpc.webhooks import WebhookServicer
 from sendout.server.telemetry import Telemetry, TracingInterceptor
 from sendout.storage import workers
 from sendout.storage.engine import Database
@@ -85,6 +87,7 @@ from sendout.v1 import (
     topic_service_pb2,
     usage_service_pb2,
     user_service_pb2,
+    webhook_service_pb2,
 )
 
 _LATER = (conversation_service_pb2,)
@@ -104,7 +107,8 @@ _BALANCER_S = 3.0  # what load balancers need to see that we are leaving
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the server is built from. `simulators` are the carriers that have phones of their own."""
+    """What the server is built from. `simulators` are the carriers that have phones of their own, `webhooks` those
+    whose providers call us."""
 
     settings: Settings
     clock: Clock
@@ -114,6 +118,7 @@ class Parts:
     wakeups: Wakeups
     carriers: Mapping[str, Capabilities]
     simulators: frozenset[str]
+    webhooks: Mapping[str, TakesWebhooks]
     intake: Intake
 
 
@@ -190,6 +195,7 @@ class RpcServer:
             (price_service_pb2, PriceServicer(Prices(database, clock), pages)),
             (usage_service_pb2, UsageServicer(GetUsage(database), pages)),
             (audit_service_pb2, AuditServicer(AuditTrail(database), pages)),
+            (webhook_service_pb2, WebhookServicer(HandleWebhook(parts.webhooks))),
             *((module, None) for module in _LATER),
         ]
         if parts.simulators:
