@@ -5,6 +5,7 @@ What a failure means turns on one fact, whether a connection was in our hands: b
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,8 +69,11 @@ class MessagesApi:
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(settings.account_sid, settings.auth_token.get_secret_value()),
-            headers={"User-Agent": "Sendout", "Accept": "application/json"},
+            headers={
+                "Authorization": _basic(settings.account_sid, settings.auth_token.get_secret_value()),
+                "User-Agent": "Sendout",
+                "Accept": "application/json",
+            },
             connector=aiohttp.TCPConnector(limit=settings.window),
             timeout=aiohttp.ClientTimeout(total=settings.answer_timeout_s, sock_connect=settings.connect_timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -116,6 +120,10 @@ class MessagesApi:
         if response.status != 200 or fields is None:
             raise NotListed(f"HTTP {response.status}")
         return fields
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 class _Progress:

@@ -31,7 +31,8 @@ _KEPT = ("MessageStatus", "ErrorCode", "RawDlrDoneDate")
 """Fields of a callback that are kept raw: no number, no text."""
 
 _NOTHING_TO_SAY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
-_ID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_STATUS = re.compile(r"[a-z_]{1,32}", re.ASCII)
 _PARTY = re.compile(r"\+?[A-Za-z0-9 ]{1,15}", re.ASCII)
 """A number, short code or name. Addresses of other channels (`whatsapp:…`) are not texts and are refused."""
 
@@ -62,7 +63,7 @@ class Webhooks:
 
     async def _status(self, fields: Mapping[str, str], query: Mapping[str, str]) -> WebhookResponse:
         sid, status = fields.get("MessageSid", ""), fields.get("MessageStatus", "")
-        if not (_ID.fullmatch(sid) and _ID.fullmatch(status)):
+        if not (_ID.fullmatch(sid) and _STATUS.fullmatch(status)):
             return WebhookResponse(400)
         if status not in STATUSES:
             _log.warning("%s: the status %s of a callback is in no table", self._name, status)
