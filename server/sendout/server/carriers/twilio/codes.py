@@ -161,8 +161,8 @@ def outcome_of(answer: Answer, *, refusals: int, refusal_503: bool, now_us: int)
         return Outcome(_THROTTLED, code=label, retry_after=answer.retry_after or (row.retry_after if row else None))
     if row is not None:
         return _refusal(row, answer.retry_after, now_us)
-    if answer.http in (401, 403):
-        return Outcome(_THROTTLED, code=label, retry_after=ACCOUNT_PAUSE_S)
+    if answer.http == 401 or (answer.http == 403 and not code):  # a 403 with a code may be of this message alone
+        return Outcome(_THROTTLED, code=f"HTTP {answer.http}", retry_after=ACCOUNT_PAUSE_S)
     if answer.fields is None:
         return Outcome(_UNKNOWN, code=label)  # of somebody in between, who may have passed it on
     return _unmapped(code, label, refusals)
