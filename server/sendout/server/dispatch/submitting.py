@@ -180,6 +180,7 @@ class Submitter:
             ready = in_time.pop(message.message_id, None)
             if ready is not None:
                 work.submitting -= 1
+                work.room.set()  # in the carrier's window; the claimer waits for what is settled besides
                 self._settler.put(ready, outcome)
 
         origins = {(r.facts.trace_id, r.facts.span_id) for r in in_time.values()}
