@@ -18,6 +18,7 @@ from sendout.domain.clock import SystemClock
 from sendout.gateway.serving import Gateway, listening
 from sendout.gateway.settings import GatewaySettings
 from sendout.gateway.upstream import Upstream
+from sendout.server.carriers.registry import capabilities_of
 from sendout.server.config import load_settings
 from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.measures import Measures
@@ -117,9 +118,10 @@ async def server(database: Database, redis_url: str, folder: Path) -> AsyncItera
     rings, wakeups = Rings(connect(redis_url)), Wakeups(connect(redis_url))
     seeded = await seed(database, clock, "simulator")
     assert seeded is not None
-    carriers = frozenset({"simulator"})
+    simulators = frozenset({"simulator"})
+    carriers = capabilities_of({"simulator": ("simulator", {})})
     intake = StoredIntake(database, clock, telemetry, Measures(telemetry, "server"))
-    built = RpcServer(Parts(settings, clock, telemetry, database, rings, wakeups, carriers, carriers, intake))
+    built = RpcServer(Parts(settings, clock, telemetry, database, rings, wakeups, carriers, simulators, {}, intake))
     await built.start()
     try:
         yield target, seeded.admin_key

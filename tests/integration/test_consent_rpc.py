@@ -55,7 +55,7 @@ async def running(database: Database, valkey_url: str, tmp_path: Path) -> AsyncI
     carriers = capabilities_of({"simulator": ("simulator", {})})
     intake = StoredIntake(database, clock, telemetry, Measures(telemetry, "server"))
     server = RpcServer(
-        Parts(settings, clock, telemetry, database, rings, wakeups, carriers, frozenset({"simulator"}), intake)
+        Parts(settings, clock, telemetry, database, rings, wakeups, carriers, frozenset({"simulator"}), {}, intake)
     )
     await add_principal(database)
     await add_contact_point(database)

@@ -1,4 +1,7 @@
-"""Encoding, segmentation, smart encoding, septets, refused characters and emoji."""
+"""Encoding, segmentation, smart encoding, septets, refused characters and emoji.
+
+Longer than 400 lines because its tables are the vectors of every rule of a text, each a case.
+"""
 
 import operator
 import random
