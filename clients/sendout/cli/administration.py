@@ -137,12 +137,17 @@ def create_key(
     role: Annotated[list[str] | None, typer.Option("--role", help="Id of a role; may be repeated.")] = None,
     principal: Annotated[str, typer.Option("--principal", help="Another key for this principal, to change keys.")] = "",
     expires: Annotated[str | None, typer.Option("--expires", help="When it stops working: 90d, 2027-01-01.")] = None,
+    quota: Annotated[int, typer.Option("--daily-segment-quota", min=0, help="Most segments a day; 0 is none.")] = 0,
     form: Output = Format.TEXT,
 ) -> None:
     """Create an API key and show its secret, this one time."""
     with Client() as client:
         answer = client.create_api_key(
-            label, role_ids=role or (), principal_id=principal, expire_time=future(expires) if expires else None
+            label,
+            role_ids=role or (),
+            principal_id=principal,
+            expire_time=future(expires) if expires else None,
+            daily_segment_quota=quota,
         )
     if form is Format.TEXT:
         output.note(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ import typer
 
 from sendout.cli.output import Format
 from sendout.v1 import topic_pb2
+from sendout.v1.recipient_pb2 import Recipient
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -70,12 +73,35 @@ def _moment(typed: str, sign: int) -> datetime:
         raise typer.BadParameter(f"'{typed}' is no time. Write 7d, 12h, 30m, 2026-03-01 or 2026-03-01T09:00.") from None
 
 
-def recipients(to: list[str], file: Path | None) -> list[str] | Iterator[str]:
-    """Numbers from `--to` and `--to-file`: separated by commas or lines; blanks and empty items do no harm (S22)."""
+def recipients(to: list[str], file: Path | None, table: Path | None) -> Iterable[str | Recipient]:
+    """Recipients from `--to`, `--to-file` and `--to-csv`; blanks and empty items do no harm (S22)."""
     typed = list(_numbers(to))
-    if file is None:
+    if file is None and table is None:
         return typed
-    return _with_file(typed, file)
+    return chain(_with_file(typed, file) if file else typed, _rows(table) if table else ())
+
+
+_NUMBER_COLUMNS = ("phone_number", "phone number", "number", "phone", "mobile")
+
+
+def _rows(table: Path) -> Iterator[Recipient]:
+    """One recipient per row: the column with the numbers, all others as variables. An empty cell is no value."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, skipinitialspace=True)
+            columns = [name.strip() for name in reader.fieldnames or ()]
+            number = next((name for name in columns if name.lower() in _NUMBER_COLUMNS), None)
+            if number is None:
+                raise typer.BadParameter(
+                    f"{table} has no column with numbers. Name one of its columns phone_number.", param_hint="--to-csv"
+                )
+            reader.fieldnames = columns
+            for row in reader:
+                cells = {name: (cell or "").strip() for name, cell in row.items() if name}
+                values = {name: cell for name, cell in cells.items() if name != number and cell}
+                yield Recipient(phone_number=cells[number], variables=values)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise typer.BadParameter(f"{table} cannot be read: {error}.", param_hint="--to-csv") from None
 
 
 def _with_file(typed: list[str], file: Path) -> Iterator[str]:

@@ -10,7 +10,12 @@ from sendout.cli import output
 from sendout.cli.arguments import Output, examples
 from sendout.cli.output import Format
 from sendout.client import Client
-from sendout.v1.contact_point_pb2 import ContactPoint, QuietHours
+from sendout.v1.contact_point_pb2 import (
+    CONSENT_POLICY_BLOCK_OPTED_OUT,
+    CONSENT_POLICY_REQUIRE_OPT_IN,
+    ContactPoint,
+    QuietHours,
+)
 
 points = typer.Typer(no_args_is_help=True, help="Set up what notifications are sent from.")
 
@@ -33,6 +38,16 @@ Countries = Annotated[
     list[str] | None, typer.Option("--allowed-country", help='Country to allow; may be repeated, "" for all.')
 ]
 Quiet = Annotated[str | None, typer.Option("--quiet-hours", help='Such as "21:00-08:00 Europe/Paris"; "" for none.')]
+OptIn = Annotated[
+    bool | None,
+    typer.Option("--require-opt-in/--block-opted-out", help="Only who opted in, or everyone but who opted out."),
+]
+PerNumber = Annotated[
+    int | None, typer.Option("--number-messages-per-hour", min=0, help="Most messages to one number; 0 is no limit.")
+]
+Backlog = Annotated[
+    int | None, typer.Option("--max-backlog-hours", min=0, help="How long what waits may take to leave; 0 is 72.")
+]
 Smart = Annotated[
     bool | None, typer.Option("--smart-encoding/--no-smart-encoding", help="Replace curly quotes and the like.")
 ]
@@ -93,6 +108,12 @@ def _show(point: ContactPoint) -> None:
             ),
             ("Countries", ", ".join(point.allowed_countries) or "all"),
             ("Quiet hours", f"{quiet.start}-{quiet.end} {quiet.fallback_time_zone}" if quiet.start else "none"),
+            (
+                "Sends to",
+                "who opted in" if point.consent_policy == CONSENT_POLICY_REQUIRE_OPT_IN else "all but opted out",
+            ),
+            ("Per number and hour", f"{point.number_messages_per_hour:,}" if point.number_messages_per_hour else "any"),
+            ("Backlog", f"at most {point.max_backlog_hours:,} h"),
             ("Changed", output.local(point.update_time)),
         ]
     )
@@ -119,6 +140,9 @@ def create_point(
     allowed_country: Countries = None,
     quiet_hours: Quiet = None,
     smart_encoding: Smart = None,
+    require_opt_in: OptIn = None,
+    number_messages_per_hour: PerNumber = None,
+    max_backlog_hours: Backlog = None,
     enabled: Enabled = None,
     form: Output = Format.TEXT,
 ) -> None:
@@ -148,6 +172,9 @@ def update_point(
     allowed_country: Countries = None,
     quiet_hours: Quiet = None,
     smart_encoding: Smart = None,
+    require_opt_in: OptIn = None,
+    number_messages_per_hour: PerNumber = None,
+    max_backlog_hours: Backlog = None,
     enabled: Enabled = None,
     form: Output = Format.TEXT,
 ) -> None:
@@ -167,6 +194,7 @@ _FIELDS = {
     "conversation_role": "start_conversation_roles",
     "emoji": "emoji_enabled",
     "allowed_country": "allowed_countries",
+    "require_opt_in": "consent_policy",
 }
 
 
@@ -182,6 +210,10 @@ def _given(options: dict[str, object]) -> dict[str, object]:
         for name, value in options.items()
         if value is not None
     }
+    if "consent_policy" in given:
+        given["consent_policy"] = (
+            CONSENT_POLICY_REQUIRE_OPT_IN if given["consent_policy"] else CONSENT_POLICY_BLOCK_OPTED_OUT
+        )
     if "quiet_hours" in given:
         given["quiet_hours"] = _quiet(str(given["quiet_hours"]))
     return given

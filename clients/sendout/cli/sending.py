@@ -18,6 +18,12 @@ from sendout.v1.recipient_pb2 import RECIPIENT_PROBLEM_REASON_DUPLICATE
 
 To = Annotated[list[str] | None, typer.Option("--to", help="Numbers, separated by commas.")]
 ToFile = Annotated[Path | None, typer.Option("--to-file", help="File with numbers, by line or comma; - is stdin.")]
+ToCsv = Annotated[
+    Path | None,
+    typer.Option(
+        "--to-csv", help="CSV with a column phone_number; the others are values for {{variables}} in the text."
+    ),
+]
 Text = Annotated[str, typer.Option("--text", help="The text of the message.")]
 ContactPoint = Annotated[
     str, typer.Option("--contact-point", help="Id of the contact point to send from; not needed where there is one.")
@@ -39,6 +45,7 @@ def send(
     to: To = None,
     text: Text = "",
     to_file: ToFile = None,
+    to_csv: ToCsv = None,
     contact_point: ContactPoint = "",
     topic: Topic = "",
     max_segments: MaxSegments = 1,
@@ -55,11 +62,11 @@ def send(
     Recipients must have agreed to receive such messages: check the rules that apply to you before sending.
     The exit status is 0 only if every recipient was accepted (a number given twice is sent to once).
     """
-    if not to and to_file is None:
-        raise typer.BadParameter("Say whom to send to, with --to or --to-file.", param_hint="--to")
+    if not to and to_file is None and to_csv is None:
+        raise typer.BadParameter("Say whom to send to, with --to, --to-file or --to-csv.", param_hint="--to")
     with Client() as client:
         sent = client.send(
-            recipients(to or [], to_file),
+            recipients(to or [], to_file, to_csv),
             text,
             contact_point=contact_point,
             topic=topic,
@@ -114,6 +121,7 @@ def preview(
     to: To = None,
     text: Text = "",
     to_file: ToFile = None,
+    to_csv: ToCsv = None,
     contact_point: ContactPoint = "",
     topic: Topic = "",
     max_segments: MaxSegments = 1,
@@ -130,7 +138,7 @@ def preview(
     """
     with Client() as client:
         answer = client.preview(
-            recipients(to or [], to_file),
+            recipients(to or [], to_file, to_csv),
             text,
             contact_point=contact_point,
             topic=topic,
@@ -152,10 +160,13 @@ def _show_preview(answer: PreviewNotificationResponse) -> None:
             ("Messages", f"{answer.message_count:,}"),
             ("Segments each", f"{answer.segments:,} ({encoding}, the contact point allows {answer.max_segments})"),
             ("Characters", f"{answer.characters_used:,} used, {answer.characters_left:,} left in this segment"),
-            ("Characters that need UCS-2", " ".join(answer.ucs2_characters)),
+            ("Characters that need UCS-2", _forcing(answer)),
+            ("Smart encoding", _smart(answer)),
             ("Billable segments", f"{answer.billable_segments:,}"),
             ("Cost", f"{cost.units + cost.nanos / 1e9:,.4f} {cost.currency_code}" if cost.currency_code else ""),
+            ("Held by quiet hours", f"{answer.held_count:,}" if answer.held_count else ""),
             ("Last one leaves about", output.local(answer.estimated_finish_time)),
+            ("First one reads", answer.sample_text if answer.variables else ""),
         ]
     )
     if answer.acknowledgement_needed:
@@ -165,10 +176,30 @@ def _show_preview(answer: PreviewNotificationResponse) -> None:
         )
     for problem in answer.problems:
         output.line(f"Problem: {problem.description}")
+    for hint in answer.hints:
+        output.line(f"Hint: {hint.description}")
     wrong = [(one.phone_number, one.description) for one in answer.recipients if one.description]
     if wrong:
         output.line("\nProblem numbers:")
         output.table(("Number", "Why"), wrong)
+
+
+def _forcing(answer: PreviewNotificationResponse) -> str:
+    """The characters, and what they cost."""
+    if not answer.ucs2_characters:
+        return ""
+    without = answer.segments_without_ucs2_characters
+    price = f" (without them: {output.count(without, 'segment')})" if without < answer.segments else ""
+    return " ".join(answer.ucs2_characters) + price
+
+
+def _smart(answer: PreviewNotificationResponse) -> str:
+    smart = answer.smart_encoding
+    if not smart.applies:
+        return ""
+    done = "replaces" if smart.enabled else "off; would replace"
+    segments = f"{output.count(smart.segments_before, 'segment')} → {smart.segments_after}"
+    return f"{done} {output.count(len(smart.replacements), 'character')} ({segments})"
 
 
 def watch(notification_id: NotificationId, form: Output = Format.TEXT) -> None:
@@ -207,6 +238,7 @@ def register(application: typer.Typer) -> None:
         epilog=examples(
             f"sendout send {line}",
             f"sendout send {line} --topic outages --wait",
+            'sendout send --to-csv customers.csv --text "Dear {{name}}, your table is ready."',
             'sendout send --to-file numbers.txt --text "…" --max-segments 2 --invalid-recipients skip',
         ),
     )(send)

@@ -62,7 +62,7 @@ def list_snippets(
 )
 def create_snippet(
     tag: Annotated[str, typer.Argument(metavar="TAG", help="Short name: lower-case letters, digits and hyphens.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text; variables such as {name} may stand in it.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text to insert.")],
     shared: Annotated[bool, typer.Option("--shared", help="For everyone; an administrator's to create.")] = False,
     form: Output = Format.TEXT,
 ) -> None:

@@ -146,11 +146,20 @@ def api_keys(
 
 @unary
 def create_api_key(
-    label: str, *, role_ids: Sequence[str] = (), principal_id: str = "", expire_time: datetime | None = None
+    label: str,
+    *,
+    role_ids: Sequence[str] = (),
+    principal_id: str = "",
+    expire_time: datetime | None = None,
+    daily_segment_quota: int = 0,
 ) -> Call[keys_pb.CreateApiKeyResponse]:
     """Create an API key. The secret is in this answer alone, so a lost answer is not asked for again."""
     request = keys_pb.CreateApiKeyRequest(
-        label=label, role_ids=role_ids, principal_id=principal_id, expire_time=timestamp(expire_time)
+        label=label,
+        role_ids=role_ids,
+        principal_id=principal_id,
+        expire_time=timestamp(expire_time),
+        daily_segment_quota=daily_segment_quota,
     )
     return Call("ApiKeyService/CreateApiKey", request, keys_pb.CreateApiKeyResponse, retry_safe=False)
 

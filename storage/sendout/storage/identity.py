@@ -41,6 +41,7 @@ class ApiKey:
     expire_time: int | None
     last_used_time: int | None
     revoke_time: int | None
+    daily_segment_quota: int  # 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ async def insert_api_key(
     secret_hash: bytes,
     create_time: int,
     expire_time: int | None,
+    daily_segment_quota: int,
 ) -> None:
     """Keep a new key of an existing principal."""
     await connection.execute(
@@ -236,6 +238,7 @@ async def insert_api_key(
             secret_hash=secret_hash,
             create_time=create_time,
             expire_time=expire_time,
+            daily_segment_quota=daily_segment_quota,
         )
     )
 
@@ -293,6 +296,7 @@ async def _api_keys(connection: AsyncConnection, statement: Select[Any]) -> list
             expire_time=row.expire_time,
             last_used_time=row.last_used_time,
             revoke_time=row.revoke_time,
+            daily_segment_quota=row.daily_segment_quota,
         )
         for row in rows
     ]

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain import ids, keys
 from sendout.domain.clock import Clock
+from sendout.domain.contact_points import MAX_DAILY_SEGMENTS
 from sendout.domain.errors import Reason, field_invalid, not_found
 from sendout.domain.labels import check_label
 from sendout.domain.permissions import EVERYONE, Caller, Permission
@@ -36,6 +37,7 @@ class ApiKeys:
         role_ids: Sequence[str] = (),
         principal_id: str = "",
         expire_time: int | None = None,
+        daily_segment_quota: int = 0,
     ) -> tuple[ApiKey, str]:
         """A new key and its text, which is given here and never again; of a new principal unless one is named."""
         caller.require(Permission.ADMINISTER)
@@ -45,6 +47,12 @@ class ApiKeys:
         _check_holder(principal_id, role_ids)
         if expire_time is not None and expire_time <= now:
             raise field_invalid("expire_time", expire_time, "It must lie in the future (microseconds since 1970).")
+        if not 0 <= daily_segment_quota <= MAX_DAILY_SEGMENTS:
+            raise field_invalid(
+                "daily_segment_quota",
+                daily_segment_quota,
+                f"Choose at most {MAX_DAILY_SEGMENTS:,} segments a day, or 0 for no quota.",
+            )
         key = keys.make(self._clock.random_bytes)
         async with self._database.write() as connection:
             holder = await self._holder(connection, principal_id, label, role_ids, now)
@@ -56,6 +64,7 @@ class ApiKeys:
                 secret_hash=key.secret_hash,
                 create_time=now,
                 expire_time=expire_time,
+                daily_segment_quota=daily_segment_quota,
             )
             await self._record(connection, caller, "CreateApiKey", key.key_id, now)
             kept = await identity.get_api_key(connection, key.key_id)

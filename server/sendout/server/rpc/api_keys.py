@@ -29,6 +29,7 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
             role_ids=request.role_ids,
             principal_id=request.principal_id,
             expire_time=micros(request, "expire_time"),
+            daily_segment_quota=request.daily_segment_quota,
         )
         return api_key_service_pb2.CreateApiKeyResponse(api_key=_message(created), secret=secret)
 
@@ -68,6 +69,7 @@ def _message(key: ApiKey) -> api_key_pb2.ApiKey:
         role_ids=sorted(key.role_ids),
         create_time=timestamp(key.create_time),
         expire_time=timestamp(key.expire_time),
+        daily_segment_quota=key.daily_segment_quota,
         last_used_time=timestamp(key.last_used_time),
         revoke_time=timestamp(key.revoke_time),
     )
