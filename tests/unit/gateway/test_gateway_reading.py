@@ -51,6 +51,8 @@ def scalars(field: FieldDescriptor) -> st.SearchStrategy[Any]:
     kinds = FieldDescriptor
     if field.enum_type is not None:
         return st.sampled_from([value.number for value in field.enum_type.values])
+    if field.type == kinds.TYPE_BYTES:
+        return st.binary(max_size=5)
     return {
         kinds.CPPTYPE_STRING: TEXT,
         kinds.CPPTYPE_BOOL: st.booleans(),
