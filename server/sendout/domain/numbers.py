@@ -50,6 +50,8 @@ class PhoneNumber:
     region: str
 
 
+_NO_COUNTRY = "001"  # satellite and other networks
+
 _SENTENCES = {
     NumberProblem.EMPTY: "There is no number here. Enter one or remove the empty entry.",
     NumberProblem.LETTERS: "The number contains letters. Write it with the digits 0 to 9 only.",
@@ -124,6 +126,11 @@ _LENGTH_PROBLEMS = {
     ValidationResult.INVALID_LENGTH: NumberProblem.NOT_A_NUMBER_IN_PLAN,
     ValidationResult.TOO_LONG: NumberProblem.TOO_LONG,
 }
+
+
+def country_of(number: PhoneNumber) -> str:
+    """Its ISO country, "" where it belongs to none."""
+    return "" if number.region == _NO_COUNTRY else number.region
 
 
 def describe(problem: NumberProblem) -> str:

@@ -76,6 +76,7 @@ def held_until(quiet: QuietHours, e164: str, key: bytes, now_us: int) -> int | N
     return None if release is None else spread(release, key, open_for(quiet, zones, release))
 
 
+@functools.lru_cache(maxsize=4_096)  # asked with few different moments, as `release_time` is
 def open_for(quiet: QuietHours, zones: tuple[str, ...], release_us: int) -> int:
     """How long after a moment of release it stays allowed, in microseconds; 0 where it is not allowed then."""
     if not zones or any(_is_quiet(quiet, zone, release_us) for zone in zones):

@@ -20,7 +20,7 @@ from sendout.domain.clock import Clock
 from sendout.domain.composing import Composed, Composer, NumberRules, Problem, Recipients, TextRules, Unfit, invalid
 from sendout.domain.contact_points import ConsentPolicy, ContactPoint
 from sendout.domain.errors import Reason, SendoutError, field_invalid, not_found
-from sendout.domain.numbers import NumberProblem, PhoneNumber, number_key
+from sendout.domain.numbers import NumberProblem, PhoneNumber, country_of, number_key
 from sendout.domain.permissions import Caller, Grant
 from sendout.domain.templates import check_variables
 from sendout.domain.text import Encoding, segments_of
@@ -168,7 +168,7 @@ class Draft:
         self.digits.append(int(number.e164[1:]))
         self.places.append(place)
         self._keys += number_key(number.e164, self._number_secret)
-        self._countries.append(self._country_names.setdefault(number.region, len(self._country_names)))
+        self._countries.append(self._country_names.setdefault(country_of(number), len(self._country_names)))
         self._segments.append(min(composed.segments, 255))
         if recipient.phone_number != number.e164:
             self._typed[place] = recipient.phone_number

@@ -16,7 +16,7 @@ from sendout.domain.clock import Clock
 from sendout.domain.composing import Composed, Problem
 from sendout.domain.errors import SendoutError
 from sendout.domain.hints import Hint, hints
-from sendout.domain.numbers import NumberProblem, PhoneNumber
+from sendout.domain.numbers import NumberProblem, PhoneNumber, country_of
 from sendout.domain.permissions import Caller
 from sendout.domain.reports import finish_time
 from sendout.domain.text import SmartEncoding
@@ -151,7 +151,7 @@ def _wrong(draft: Draft, problem: Problem) -> RecipientPreview:
     if problem.problem in _WRONG_ELSEWHERE:  # the number itself is right
         number = numbers.parse(problem.typed, draft.point.default_region, allow_reserved=True)
         if isinstance(number, PhoneNumber):
-            return RecipientPreview(problem.index, problem.typed, number.e164, number.region, problem)
+            return RecipientPreview(problem.index, problem.typed, number.e164, country_of(number), problem)
     return RecipientPreview(problem.index, problem.typed, problem=problem)
 
 
