@@ -1,7 +1,7 @@
 """Puts the rooms of the gateway together as one ASGI application.
 
-A room is a list of routes: probes, documents and the transcoder are here; the console's pages and the carriers'
-webhooks are rooms like them, each made from the settings and the `Upstream`, and are added to `_rooms`.
+A room is a list of routes: probes, documents, carriers' webhooks and the transcoder are here; the console's pages
+are a room like them, each made from the settings and the `Upstream`, and are added to `_rooms`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from sendout.gateway import health
+from sendout.gateway import health, webhooks
 from sendout.gateway.documents import page
 from sendout.gateway.protection import Protection
 from sendout.gateway.settings import GatewaySettings
@@ -56,6 +56,7 @@ def build(settings: GatewaySettings, upstream: Upstream, streams: Streams) -> AS
 def _rooms(upstream: Upstream, streams: Streams) -> Iterator[BaseRoute]:
     yield from health.routes(upstream, streams)
     yield from page.routes()
+    yield from webhooks.routes(upstream)
     yield Transcoder(upstream, streams)
 
 
