@@ -18,6 +18,7 @@ import sendout.v1
 from sendout.domain.errors import Reason, category_of
 from sendout.gateway.settings import settings_table as gateway_table
 from sendout.server.carriers.simulator import numbers_table
+from sendout.server.carriers.twilio.settings import settings_table as twilio_table
 from sendout.server.config import settings_table
 from sendout.server.rpc import server as rpc_server
 from sendout.server.telemetry.names import METRICS
@@ -85,6 +86,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "later": ("README.md", later_table),
     "errors": ("docs/errors.md", errors_table),
     "metrics": ("docs/operations.md", metrics_table),
+    "twilio": ("docs/twilio.md", twilio_table),
     "gateway": ("docs/rest.md", gateway_table),
 }
 """By name: the document and what makes the table."""
