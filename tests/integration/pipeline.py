@@ -22,7 +22,7 @@ from sendout.server.commands.send_notification import Accepted, SendNotification
 from sendout.server.config import load_settings
 from sendout.server.config_sections import DispatchSettings
 from sendout.server.dispatch.dispatcher import Dispatcher
-from sendout.server.dispatch.intake import StoredIntake
+from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
 from sendout.server.dispatch.work import Work
 from sendout.server.telemetry import setup
@@ -103,6 +103,7 @@ class Pipeline:
     clock: SystemClock
     simulator: dict[str, Any] = field(default_factory=dict)
     settings: DispatchSettings = field(default_factory=DispatchSettings)
+    matching: Matching = field(default_factory=lambda: Matching(NUMBER_SECRET, frozenset(), 900.0))
     carrier: Callable[[CarrierContext], Carrier] = SimulatorCarrier
 
     def send_command(self) -> SendNotification:
@@ -123,7 +124,7 @@ class Pipeline:
         """A running dispatcher, drained at the end."""
         telemetry = setup("test", load_settings())
         measures = Measures(telemetry, "simulator")
-        intake = StoredIntake(self.database, self.clock, telemetry, measures)
+        intake = StoredIntake(self.database, self.clock, telemetry, measures, self.matching)
         context = CarrierContext(
             "simulator", self.simulator, self.clock, intake, {"handsets": HandsetStore(self.database)}
         )

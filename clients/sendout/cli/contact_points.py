@@ -51,6 +51,10 @@ Backlog = Annotated[
 Smart = Annotated[
     bool | None, typer.Option("--smart-encoding/--no-smart-encoding", help="Replace curly quotes and the like.")
 ]
+Fallback = Annotated[
+    list[str] | None,
+    typer.Option("--fallback-carrier", help='Carrier to try next; may be repeated, in order, "" for none.'),
+]
 Enabled = Annotated[bool | None, typer.Option("--enabled/--disabled", help="Whether it may be sent from.")]
 
 
@@ -93,7 +97,7 @@ def _show(point: ContactPoint) -> None:
         [
             ("Contact point", f"{point.contact_point_id} ({point.label})"),
             ("Sender", point.sender),
-            ("Carrier", point.carrier),
+            ("Carrier", ", then ".join((point.carrier, *point.fallback_carriers))),
             ("Enabled", "yes" if point.enabled else "no"),
             ("May send notifications", ", ".join(point.send_notification_roles) or "nobody"),
             ("May start conversations", ", ".join(point.start_conversation_roles) or "nobody"),
@@ -143,6 +147,7 @@ def create_point(
     require_opt_in: OptIn = None,
     number_messages_per_hour: PerNumber = None,
     max_backlog_hours: Backlog = None,
+    fallback_carrier: Fallback = None,
     enabled: Enabled = None,
     form: Output = Format.TEXT,
 ) -> None:
@@ -175,6 +180,7 @@ def update_point(
     require_opt_in: OptIn = None,
     number_messages_per_hour: PerNumber = None,
     max_backlog_hours: Backlog = None,
+    fallback_carrier: Fallback = None,
     enabled: Enabled = None,
     form: Output = Format.TEXT,
 ) -> None:
@@ -195,6 +201,7 @@ _FIELDS = {
     "emoji": "emoji_enabled",
     "allowed_country": "allowed_countries",
     "require_opt_in": "consent_policy",
+    "fallback_carrier": "fallback_carriers",
 }
 
 

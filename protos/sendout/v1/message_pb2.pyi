@@ -66,7 +66,7 @@ ENCODING_GSM_7: Encoding
 ENCODING_UCS_2: Encoding
 
 class Message(_message.Message):
-    __slots__ = ("message_id", "notification_id", "index", "phone_number", "state", "reason_code", "reason_text", "segments", "attempts", "delivered", "accept_time", "sent_time", "final_time", "carrier_message_id", "crm_record", "due_time")
+    __slots__ = ("message_id", "notification_id", "index", "phone_number", "state", "reason_code", "reason_text", "segments", "attempts", "delivered", "accept_time", "sent_time", "final_time", "carrier_message_id", "crm_record", "due_time", "carrier")
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,7 @@ class Message(_message.Message):
     CARRIER_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     CRM_RECORD_FIELD_NUMBER: _ClassVar[int]
     DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CARRIER_FIELD_NUMBER: _ClassVar[int]
     message_id: str
     notification_id: str
     index: int
@@ -99,7 +100,8 @@ class Message(_message.Message):
     carrier_message_id: str
     crm_record: _recipient_pb2.CrmRecord
     due_time: _timestamp_pb2.Timestamp
-    def __init__(self, message_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., index: _Optional[int] = ..., phone_number: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., reason_code: _Optional[str] = ..., reason_text: _Optional[str] = ..., segments: _Optional[int] = ..., attempts: _Optional[int] = ..., delivered: _Optional[_Union[DeliveryIndicator, str]] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sent_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., final_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., carrier_message_id: _Optional[str] = ..., crm_record: _Optional[_Union[_recipient_pb2.CrmRecord, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    carrier: str
+    def __init__(self, message_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., index: _Optional[int] = ..., phone_number: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., reason_code: _Optional[str] = ..., reason_text: _Optional[str] = ..., segments: _Optional[int] = ..., attempts: _Optional[int] = ..., delivered: _Optional[_Union[DeliveryIndicator, str]] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sent_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., final_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., carrier_message_id: _Optional[str] = ..., crm_record: _Optional[_Union[_recipient_pb2.CrmRecord, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., carrier: _Optional[str] = ...) -> None: ...
 
 class StateChange(_message.Message):
     __slots__ = ("state", "time", "reason_code", "reason_text", "state_text")

@@ -31,6 +31,7 @@ MAX_BACKLOG_HOURS = 2_160
 MAX_NUMBER_MESSAGES_PER_HOUR = 1_000
 MAX_ROLES = 100
 MAX_COUNTRIES = 300
+MAX_FALLBACK_CARRIERS = 5
 MAX_SENDER_NAME = 11
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
@@ -84,6 +85,7 @@ class ContactPoint:
     consent_policy: ConsentPolicy = ConsentPolicy.BLOCK_OPTED_OUT
     number_messages_per_hour: int = 0  # 0: no limit
     max_backlog_hours: int = DEFAULT_BACKLOG_HOURS
+    fallback_carriers: tuple[str, ...] = ()  # tried in this order where the one before certainly took nothing
     create_time: int = 0
     update_time: int = 0
     send_notification_roles: tuple[str, ...] = ()
@@ -106,6 +108,7 @@ def settled(typed: ContactPoint) -> ContactPoint:
         cap_time_zone=typed.cap_time_zone or DEFAULT_TIME_ZONE,
         max_backlog_hours=typed.max_backlog_hours or DEFAULT_BACKLOG_HOURS,
         allowed_countries=tuple(dict.fromkeys(code.upper() for code in typed.allowed_countries)),
+        fallback_carriers=tuple(dict.fromkeys(typed.fallback_carriers)),
         send_notification_roles=tuple(dict.fromkeys(typed.send_notification_roles)),
         start_conversation_roles=tuple(dict.fromkeys(typed.start_conversation_roles)),
     )
@@ -145,9 +148,18 @@ def _identity_problems(point: ContactPoint, carriers: frozenset[str]) -> _Proble
         yield "label", point.label, problem
     if sender_kind(point.sender) is None:
         yield "sender", point.sender, _sender_problem(point.sender)
+    no_carrier = f"This is no carrier that is set up on this server (set up: {', '.join(sorted(carriers)) or 'none'})."
     if point.carrier not in carriers:
-        configured = ", ".join(sorted(carriers)) or "none"
-        yield "carrier", point.carrier, f"This is no carrier that is set up on this server (set up: {configured})."
+        yield "carrier", point.carrier, no_carrier
+    if len(point.fallback_carriers) > MAX_FALLBACK_CARRIERS:
+        listed = f"{len(point.fallback_carriers)} carriers"
+        yield "fallback_carriers", listed, f"Give at most {MAX_FALLBACK_CARRIERS} carriers to fall back to."
+        return
+    for place, carrier in enumerate(point.fallback_carriers):
+        if carrier == point.carrier:
+            yield f"fallback_carriers[{place}]", carrier, "This is the contact point's own carrier; name others."
+        elif carrier not in carriers:
+            yield f"fallback_carriers[{place}]", carrier, no_carrier
 
 
 def _sender_problem(sender: str) -> str:

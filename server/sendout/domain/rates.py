@@ -11,6 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SECOND = 1_000_000.0
+EASED_FOR = 10 * SECOND
+"""How long the rate stays halved after a carrier's "too fast", at the least."""
+RECOVERY = 0.05
+"""Share of the rate that comes back per second after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,27 @@ class Pace:
     tat: float
     lump: int = 1
     until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Eased:
+    """A rate that a carrier found too fast: the share of it that is left, and when it begins to recover
+    (microseconds)."""
+
+    share: float = 1.0
+    until: float = 0.0
+
+
+def eased(before: Eased, now: float, pause: float) -> Eased:
+    """After a "too fast": half of what was left. What was under way then says the same and halves nothing more."""
+    if now < before.until:
+        return Eased(before.share, max(before.until, now + pause))
+    return Eased(share_left(before, now) / 2, now + max(pause, EASED_FOR))
+
+
+def share_left(eased: Eased, now: float) -> float:
+    """The share of the rate that may be used now."""
+    return min(1.0, eased.share + RECOVERY * max(0.0, now - eased.until) / SECOND)
 
 
 def interval(limit: Limit, lump: int) -> float:

@@ -53,6 +53,8 @@ class ReasonCode(StrEnum):
     POISON = "POISON"
     CANCELED_BY_CALLER = "CANCELED_BY_CALLER"
     NO_RECEIPT = "NO_RECEIPT"
+    NO_HANDSET_RECEIPT = "NO_HANDSET_RECEIPT"
+    FALLBACK = "FALLBACK"
 
 
 OPEN = frozenset({State.HELD, State.QUEUED, State.SENDING, State.UNCONFIRMED, State.SENT})
@@ -132,4 +134,6 @@ REASON_TEXT: dict[ReasonCode, str] = {
     ReasonCode.POISON: "Process after process stopped while sending it, so it is not tried again.",
     ReasonCode.CANCELED_BY_CALLER: "A caller canceled it.",
     ReasonCode.NO_RECEIPT: "The carrier sent no receipt before the deadline.",
+    ReasonCode.NO_HANDSET_RECEIPT: "The carrier took it and will not say whether the phone got it.",
+    ReasonCode.FALLBACK: "Its carrier could not take it; it goes on through the next one.",
 }

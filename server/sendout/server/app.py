@@ -20,9 +20,9 @@ from sendout.server.config import Settings
 from sendout.server.config_check import refuse_unsafe
 from sendout.server.dispatch.dispatcher import Dispatcher
 from sendout.server.dispatch.housekeeping import Housekeeper
-from sendout.server.dispatch.intake import StoredIntake
+from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
-from sendout.server.dispatch.work import Work
+from sendout.server.dispatch.work import Fellow, Work
 from sendout.server.logs import configure_logging
 from sendout.server.processes import StopRequest, wait_for_any
 from sendout.server.retention import Retention
@@ -91,8 +91,9 @@ async def serve(settings: Settings) -> None:
 def _parts(base: Base) -> Parts:
     carriers = base.settings.carriers
     simulators = frozenset(name for name, carrier in carriers.items() if carrier.type == SIMULATOR)
-    intake = StoredIntake(base.database, base.clock, base.telemetry, Measures(base.telemetry, "server"))
-    capabilities = capabilities_of({name: _configured(base.settings, name) for name in carriers})
+    measures = Measures(base.telemetry, "server")
+    intake = StoredIntake(base.database, base.clock, base.telemetry, measures, _matching(base.settings))
+    capabilities = _capabilities(base.settings)
     return Parts(
         settings=base.settings,
         clock=base.clock,
@@ -127,10 +128,12 @@ async def dispatch(settings: Settings) -> None:
 
 def _dispatchers(base: Base) -> list[Dispatcher]:
     name = f"{socket.gethostname()}:{os.getpid()}"
+    matching = _matching(base.settings)
+    fellows: dict[str, Fellow] = {}
     made: list[Dispatcher] = []
     for account in base.settings.carriers:
         measures = Measures(base.telemetry, account)
-        intake = StoredIntake(base.database, base.clock, base.telemetry, measures)
+        intake = StoredIntake(base.database, base.clock, base.telemetry, measures, matching)
         carrier = _carrier(base, account, intake)
         work = Work(
             account,
@@ -142,6 +145,7 @@ def _dispatchers(base: Base) -> list[Dispatcher]:
             base.telemetry,
             measures,
             _account_rate(base.settings, account),
+            fellows,
         )
         made.append(Dispatcher(work, intake, name, None if made else _housekeeper(base, work)))
     return made
@@ -157,6 +161,15 @@ def _carrier(base: Base, account: str, intake: StoredIntake) -> Carrier:
     configured = _configured(base.settings, account)
     resources = {"handsets": HandsetStore(base.database)} if configured[0] == SIMULATOR else {}
     return build_carriers({account: configured}, clock=base.clock, intake=intake, resources=resources)[account]
+
+
+def _capabilities(settings: Settings) -> dict[str, Capabilities]:
+    return capabilities_of({name: _configured(settings, name) for name in settings.carriers})
+
+
+def _matching(settings: Settings) -> Matching:
+    tell_of_parts = frozenset(name for name, can in _capabilities(settings).items() if can.receipts_per_part)
+    return Matching(settings.secrets.derive("numbers"), tell_of_parts, settings.dispatch.adoption_window)
 
 
 def _configured(settings: Settings, account: str) -> tuple[str, dict[str, Any]]:

@@ -220,6 +220,11 @@ class DispatchSettings(Section):
     permit_grace: Duration = Field(default=0.05, le=1, description="How long a permit may be used after its slot (s).")
     permit_horizon: Duration = Field(default=0.2, le=5, description="How far ahead permits are reserved (s).")
     window: int = Field(default=2000, ge=1, le=10_000, description="Most messages in flight per process.")
+    adoption_window: Duration = Field(
+        default=900.0,
+        description="How far from a submit a receipt may say it was that is matched by its number alone.",
+        json_schema_extra=shown_default("`15m`"),
+    )
     receipt_deadline: Duration = Field(
         default=72 * 3600.0,
         description="Wait for a receipt after a message's validity before its state becomes UNKNOWN.",

@@ -37,6 +37,7 @@ from sendout.domain.states import ALLOWED_PAIRS, COUNTED_AS, FINAL, OPEN, PROVES
 from sendout.storage.billing import Handed, book_usage
 from sendout.storage.event_log import MAX_RUN, Run, append_events
 from sendout.storage.prices import PriceBook
+from sendout.storage.rerouted import book_rerouted
 from sendout.storage.rows import Columns, rows_parameters, rows_table
 from sendout.storage.tables import message, notification, progress, tally_delta
 from sendout.storage.tables.history import COUNTS
@@ -53,6 +54,8 @@ _COLUMNS: Columns = {
     "attempt": SmallInteger(),
     "due_time": BigInteger(),
     "refusal": SmallInteger(),
+    "tried": SmallInteger(),
+    "carrier": String(),
 }
 
 
@@ -68,6 +71,8 @@ class Change:
     attempt: int = 0
     due_time: int | None = None
     refusal: int = 0  # 1 where the try counts against the retry limit
+    tried: int = 0  # 1 where the try counts against its carrier
+    carrier: str | None = None  # another account, that it waits for from now on
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,12 @@ class Changed:
     country: str = ""
     sent_time: int | None = None
     due_time: int | None = None  # where it is HELD now: until when
+    carrier: str | None = None  # the account it was moved to, where it was
+
+    @property
+    def queues(self) -> int:
+        """What it adds to those that wait for their turn."""
+        return (self.state is State.QUEUED) - (self.previous is State.QUEUED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,7 @@ RETURNING = (
     message.c.attempt,
     message.c.country,
     message.c.sent_time,
+    message.c.carrier,
 )
 
 
@@ -163,7 +175,10 @@ async def apply(
         return []
     ordered = sorted(changes, key=lambda change: (change.notification_id.int, change.index))
     rows = [
-        (c.notification_id, c.index, int(c.state), c.reason.value, c.owner, c.attempt, c.due_time, c.refusal)
+        (
+            *(c.notification_id, c.index, int(c.state), c.reason.value, c.owner, c.attempt, c.due_time, c.refusal),
+            *(c.tried, c.carrier),
+        )
         for c in ordered
     ]
     parameters = rows_parameters(connection, "wanted", _COLUMNS, rows) | {"now": now_us}
@@ -194,6 +209,8 @@ def _apply_statement(dialect: str) -> Any:
             reason=wanted.c.reason,
             due_time=wanted.c.due_time,
             refusals=message.c.refusals + wanted.c.refusal,
+            tries=case((wanted.c.carrier.is_(None), message.c.tries + wanted.c.tried), else_=0),
+            carrier=func.coalesce(wanted.c.carrier, message.c.carrier),
             sent_time=case(
                 (wanted.c.state.in_([*map(int, PROVES_SENT)]), func.coalesce(message.c.sent_time, now)),
                 else_=message.c.sent_time,
@@ -209,16 +226,11 @@ def _changed(row: Any, now_us: int) -> Changed:
     # A message that was UNKNOWN may have been counted as sent before; its sent_time is then an earlier one.
     unsent_before = previous < State.SENT or (previous is State.UNKNOWN and row.sent_time == now_us)
     return Changed(
-        row.notification_id,
-        row.message_index,
-        previous,
-        state,
-        row.reason,
-        row.segments,
-        row.attempt,
+        *(row.notification_id, row.message_index, previous, state, row.reason, row.segments, row.attempt),
         state in PROVES_SENT and unsent_before,
         row.country,
         row.sent_time,
+        carrier=row.carrier,
     )
 
 
@@ -267,6 +279,8 @@ async def book(connection: AsyncConnection, facts: FactsCache, changed: Sequence
         return
     known = await facts.load(connection, (change.notification_id for change in changed))
     await _book_progress(connection, changed, now_us)
+    moved = ((c.notification_id, c.carrier, c.queues) for c in changed if c.carrier is not None)
+    await book_rerouted(connection, moved)
     await _book_tallies(connection, known, changed)
     await book_usage(connection, facts.prices, _handed(known, changed), now_us)
     await append_events(connection, _runs(changed, now_us))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -58,6 +58,7 @@ class Claimed:
     refusals: int
     text: str
     encoding: Encoding
+    tries: int = 0  # of this carrier, that came to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +81,34 @@ _RANGE_COLUMNS: Columns = {
     "to_state": SmallInteger(),
     "contact_point_id": String(),
     "require_opt_in": Boolean(),
+    "carrier": String(),
 }
 
 
 async def claim(
-    connection: AsyncConnection, facts: FactsCache, owner: int, ranges: Sequence[Range], now_us: int
+    connection: AsyncConnection,
+    facts: FactsCache,
+    owner: int,
+    account: str,
+    ranges: Sequence[Range],
+    now_us: int,
+    only_with: frozenset[str] | None = None,
 ) -> Claim:
-    """Claim what may be sent of these ranges and finish what may not be sent any more.
+    """Claim what may be sent of these ranges by one carrier account, and finish what may not be sent any more.
 
+    With `only_with` nothing is claimed but what may also go through one of these accounts; the rest is paused.
     Raises WorkerDead where `owner` has been fenced: nothing is changed then.
     """
     await _lock_worker(connection, owner)
     found = await standings(connection, [r.notification_id for r in ranges], now_us)
+    if only_with is not None:
+        found = {identifier: _unless_elsewhere(standing, only_with) for identifier, standing in found.items()}
     sendable = [r for r in ranges if r.notification_id in found and found[r.notification_id].verdict is None]
     rows: list[Any] = []
     held = await _hold(connection, found, sendable, now_us)
     if sendable:
-        parameters = _range_parameters(connection, found, sendable, State.SENDING) | {"owner": owner, "now": now_us}
+        parameters = _range_parameters(connection, found, sendable, State.SENDING)
+        parameters |= {"owner": owner, "account": account, "now": now_us}
         rows = [*await connection.execute(_claim_statement(connection.dialect.name), parameters)]
     changed = [*held, *(_claim_changed(row) for row in rows)]
     # Fewer than asked for: some were claimed before, canceled - or opted out since, and those end here.
@@ -112,6 +124,11 @@ async def claim(
     return Claim(claimed, found, changed)
 
 
+def _unless_elsewhere(standing: Standing, only_with: frozenset[str]) -> Standing:
+    may_go = standing.verdict is not None or not only_with.isdisjoint(standing.carriers)
+    return standing if may_go else replace(standing, verdict=State.QUEUED)
+
+
 def _claimed(row: Any, standing: Standing) -> Claimed:
     own: str | None = row.text
     return Claimed(
@@ -124,6 +141,7 @@ def _claimed(row: Any, standing: Standing) -> Claimed:
         row.refusals,
         standing.text if own is None else own,
         Encoding(standing.encoding) if own is None else segments_of(own)[0],
+        row.tries,
     )
 
 
@@ -143,7 +161,10 @@ def _range_parameters(
     connection: AsyncConnection, found: dict[uuid.UUID, Standing], ranges: Sequence[Range], state: State
 ) -> dict[str, Any]:
     rows = [
-        (r.notification_id, r.first, r.last, int(state), standing.contact_point_id, standing.require_opt_in)
+        (
+            *(r.notification_id, r.first, r.last, int(state)),
+            *(standing.contact_point_id, standing.require_opt_in, standing.carriers[0]),
+        )
         for r in sorted(ranges, key=lambda r: (r.notification_id.int, r.first))
         for standing in (found[r.notification_id],)
     ]
@@ -188,6 +209,7 @@ async def _hold(
             *(r.notification_id, r.message_index, State.QUEUED, State.HELD, r.reason, r.segments, r.attempt),
             first_sent=False,
             due_time=r.due_time,
+            carrier=r.carrier,
         )
         for r in rows
     ]
@@ -246,6 +268,7 @@ def _claim_statement(dialect: str) -> Any:
             message.c.index.between(ranges.c.first, ranges.c.last),
             message.c.state == int(State.QUEUED),
             func.coalesce(message.c.due_time, 0) <= now,
+            func.coalesce(message.c.carrier, ranges.c.carrier) == bindparam("account", type_=String),
             ~_not_agreed(ranges),
         )
         .values(
@@ -256,7 +279,9 @@ def _claim_statement(dialect: str) -> Any:
             attempt=message.c.attempt + 1,
             due_time=None,
         )
-        .returning(*RETURNING, message.c.number, message.c.number_key, message.c.refusals, message.c.text)
+        .returning(
+            *RETURNING, message.c.number, message.c.number_key, message.c.refusals, message.c.text, message.c.tries
+        )
     )
 
 
@@ -270,6 +295,7 @@ def _claim_changed(row: Any) -> Changed:
         row.segments,
         row.attempt,
         first_sent=False,
+        carrier=row.carrier,
     )
 
 
@@ -287,7 +313,9 @@ async def _finish(
     rows = await connection.execute(statement, parameters)
     return [
         Changed(
-            r.notification_id, r.message_index, State.QUEUED, state, r.reason, r.segments, r.attempt, first_sent=False
+            *(r.notification_id, r.message_index, State.QUEUED, state, r.reason, r.segments, r.attempt),
+            first_sent=False,
+            carrier=r.carrier,
         )
         for r in rows
     ]

@@ -140,6 +140,7 @@ def _columns(point: ContactPoint) -> dict[str, Any]:
     quiet = values["quiet_hours"]
     return values | {
         "allowed_countries": list(point.allowed_countries),
+        "fallback_carriers": list(point.fallback_carriers),
         "quiet_hours": null() if quiet is None else quiet,  # not the JSON text "null"
     }
 
@@ -166,6 +167,7 @@ def _contact_point(row: Any, lists: dict[tuple[str, str], list[str]]) -> Contact
         **values
         | {
             "allowed_countries": tuple(values["allowed_countries"]),
+            "fallback_carriers": tuple(values["fallback_carriers"]),
             "quiet_hours": QuietHours(**quiet) if quiet else None,
             "consent_policy": ConsentPolicy(values["consent_policy"]),
         }

@@ -209,6 +209,7 @@ def _as_of(row: EventRow, index: int, found: dict[tuple[uuid.UUID, int], Message
         sent_time=now.sent_time if now.sent_time is not None and now.sent_time <= row.time else None,
         final_time=row.time if row.state in FINAL else None,
         due_time=None,
+        carrier="",
         carrier_ref="" if row.state in _NO_REFERENCE else now.carrier_ref,
     )
 
@@ -216,7 +217,7 @@ def _as_of(row: EventRow, index: int, found: dict[tuple[uuid.UUID, int], Message
 def _erased(row: EventRow, index: int) -> Message:
     """A message that is no longer kept: its events still are, so that no stream has a gap."""
     of = row.origin
-    return Message(of.notification_id, index, None, row.state, "", 0, 0, of.accept_time, None, None, None, None, "")
+    return Message(of.notification_id, index, None, row.state, "", 0, 0, of.accept_time, None, None, None, None, "", "")
 
 
 async def unknown_contact_points(connection: AsyncConnection, identifiers: Collection[str]) -> list[str]:

@@ -6,14 +6,14 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import Changed, FactsCache, change_range
 from sendout.storage.engine import Database
 from sendout.storage.ranges import Range, mean_segments
-from sendout.storage.tables import contact_point, is_open, message, notification, progress
+from sendout.storage.tables import contact_point, is_open, message, notification, progress, rerouted
 
 CHUNK = 5_000
 """Messages changed in one transaction at the most, so that no writer waits long for the event head."""
@@ -33,31 +33,46 @@ class Open:
 
 
 async def with_queued(connection: AsyncConnection, carrier: str) -> list[Open]:
-    """Every notification of a carrier account with messages in QUEUED."""
+    """Every notification with messages in QUEUED that wait for a carrier account; `queued` counts those."""
+    of_this = rerouted.c.notification_id == notification.c.id
+    elsewhere = select(func.coalesce(func.sum(rerouted.c.queued), 0)).where(of_this, rerouted.c.carrier != carrier)
+    here = select(func.coalesce(func.sum(rerouted.c.queued), 0)).where(of_this, rerouted.c.carrier == carrier)
+    queued = case(
+        (notification.c.carrier == carrier, progress.c.queued - elsewhere.scalar_subquery()),
+        else_=here.scalar_subquery(),
+    )
     rows = await connection.execute(
         select(
             notification.c.id,
             notification.c.contact_point_id,
             notification.c.urgent,
             contact_point.c.segments_per_second,
-            progress.c.queued,
+            queued,
             notification.c.segments,
             func.coalesce(notification.c.send_time, notification.c.create_time),
         )
         .join(progress, progress.c.notification_id == notification.c.id)
         .join(contact_point, contact_point.c.id == notification.c.contact_point_id)
-        .where(is_open, progress.c.queued > 0, notification.c.carrier == carrier)
+        .where(is_open, progress.c.queued > 0, queued > 0)
     )
     return [Open(*row) for row in rows]
 
 
-async def queued_runs(connection: AsyncConnection, notification_id: uuid.UUID) -> list[tuple[Range, int]]:
-    """The QUEUED messages of one notification as (range, due time or 0); neighbours that are due together join."""
+async def queued_runs(connection: AsyncConnection, notification_id: uuid.UUID, carrier: str) -> list[tuple[Range, int]]:
+    """The messages of one notification that are QUEUED for a carrier account, as (range, due time or 0).
+
+    Neighbours that are due together join.
+    """
     due = func.coalesce(message.c.due_time, 0)
     place = func.row_number().over(partition_by=due, order_by=message.c.index)
     islands = (
         select(message.c.index, message.c.segments, due.label("due"), (message.c.index - place).label("island"))
-        .where(message.c.notification_id == notification_id, message.c.state == int(State.QUEUED))
+        .join(notification, notification.c.id == message.c.notification_id)
+        .where(
+            message.c.notification_id == notification_id,
+            message.c.state == int(State.QUEUED),
+            func.coalesce(message.c.carrier, notification.c.carrier) == carrier,
+        )
         .subquery()
     )
     rows = await connection.execute(

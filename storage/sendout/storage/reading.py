@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, Uuid, and_, or_, select
+from sqlalchemy import Integer, Select, Uuid, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
@@ -79,6 +79,7 @@ class Message:
     final_time: int | None
     crm_record: dict[str, str] | None
     due_time: int | None  # HELD until then, or tried again then
+    carrier: str  # that it waits for or went through
     carrier_ref: str  # of the first part; empty before the carrier took it
 
 
@@ -166,6 +167,7 @@ _MESSAGE = (
     message.c.final_time,
     message.c.crm_record,
     message.c.due_time,
+    func.coalesce(message.c.carrier, notification.c.carrier).label("account"),
     _FIRST_REF.label("ref"),
 )
 

@@ -1,8 +1,13 @@
-"""Carrier references and raw receipts: stored once, matched when both halves are there."""
+"""Carrier references and raw receipts: stored once, matched when both halves are there.
+
+Who comes in: the settling of outcomes, with the references of what carriers took, and the intake with their receipts.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +16,14 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Integer, SmallInteger, String, Uuid, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sendout.domain.states import State
+from sendout.domain.states import ReasonCode, State
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, inbound, message, receipt
+
+Key = tuple[uuid.UUID, int]
+"""Notification and index: one message."""
+
+_LONGEST_REF = 128
 
 _REF_COLUMNS: Columns = {
     "carrier": String(),
@@ -21,45 +31,67 @@ _REF_COLUMNS: Columns = {
     "part": SmallInteger(),
     "notification_id": Uuid(),
     "index": Integer(),
+    "parts": SmallInteger(),
+    "refused": SmallInteger(),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A carrier's own id for one message (or one part of it)."""
+    """A carrier's own id for one message, or for one of its `parts`, of which it `refused` some for good."""
 
     carrier: str
     ref: str
     part: int
     notification_id: uuid.UUID
     index: int
+    parts: int = 1
+    refused: int = 0
+
+
+def kept(ref: str) -> str:
+    """A reference as it is kept: what a column cannot hold, and no sound carrier sends, becomes its hash."""
+    if len(ref) <= _LONGEST_REF and ref.isprintable():
+        return ref
+    return "sha256:" + hashlib.sha256(ref.encode(errors="surrogatepass")).hexdigest()
 
 
 async def insert_references(connection: AsyncConnection, references: Sequence[Reference]) -> None:
     """Keep references; one that is known stays as it is."""
-    rows = sorted((r.carrier, r.ref, r.part, r.notification_id, r.index) for r in references)
+    rows = sorted((r.carrier, kept(r.ref), r.part, r.notification_id, r.index, r.parts, r.refused) for r in references)
     if rows:
         await insert_rows(connection, carrier_ref, _REF_COLUMNS, rows, or_ignore=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """What a reference stands for: a message, or one of its `parts`."""
+
+    key: Key
+    part: int
+    parts: int
 
 
 _SOUGHT: Columns = {"ref": String()}
 
 
-async def find_references(
-    connection: AsyncConnection, carrier: str, refs: Sequence[str]
-) -> dict[str, tuple[uuid.UUID, int]]:
-    """(notification, index) by reference; unknown ones are left out."""
+async def find_references(connection: AsyncConnection, carrier: str, refs: Sequence[str]) -> dict[str, Referred]:
+    """What these references (as they are kept) stand for; unknown ones are left out."""
     parameters = rows_parameters(connection, "sought", _SOUGHT, [(ref,) for ref in refs]) | {"carrier": carrier}
     rows = await connection.execute(_find(connection.dialect.name), parameters)
-    return {row.ref: (row.notification_id, row.message_index) for row in rows}
+    return {row.ref: Referred((row.notification_id, row.message_index), row.part, row.parts) for row in rows}
 
 
 @cache
 def _find(dialect: str) -> Any:
     sought = rows_table(dialect, "sought", _SOUGHT)
-    return select(carrier_ref.c.ref, carrier_ref.c.notification_id, carrier_ref.c.index.label("message_index")).join(
-        sought, (carrier_ref.c.ref == sought.c.ref) & (carrier_ref.c.carrier == bindparam("carrier"))
-    )
+    return select(
+        carrier_ref.c.ref,
+        carrier_ref.c.notification_id,
+        carrier_ref.c.index.label("message_index"),
+        carrier_ref.c.part,
+        carrier_ref.c.parts,
+    ).join(sought, (carrier_ref.c.ref == sought.c.ref) & (carrier_ref.c.carrier == bindparam("carrier")))
 
 
 _RECEIPT_COLUMNS: Columns = {
@@ -73,62 +105,96 @@ _RECEIPT_COLUMNS: Columns = {
     "receive_time": BigInteger(),
     "parked": Boolean(),
     "raw": String(),
+    "submit_time": BigInteger(),
 }
 
 
 async def insert_receipts(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[str]:
-    """Keep raw receipts; answers the ids of those that were not there yet."""
-    cells = [tuple(row[name] for name in _RECEIPT_COLUMNS) for row in rows]
-    return set(await insert_rows(connection, receipt, _RECEIPT_COLUMNS, cells, or_ignore=True, returning="id"))
+    """Keep raw receipts; answers the ids of those that were not there yet.
+
+    A row's `number_key`, where it has one, says for which number a parked receipt seeks its message.
+    """
+    cells = sorted(tuple(row[name] for name in _RECEIPT_COLUMNS) for row in rows)
+    fresh = set(await insert_rows(connection, receipt, _RECEIPT_COLUMNS, cells, or_ignore=True, returning="id"))
+    keyed = [{"of": row["id"], "key": row["number_key"]} for row in rows if row["id"] in fresh and row["number_key"]]
+    if keyed:
+        statement = update(receipt).where(receipt.c.id == bindparam("of")).values(number_key=bindparam("key"))
+        await connection.execute(statement, keyed)
+    return fresh
 
 
-async def parked(connection: AsyncConnection, limit: int) -> Sequence[Any]:
-    """Parked receipts whose message is known by now: (id, state, reason, notification_id, index), oldest first."""
-    rows = await connection.execute(
-        select(
-            receipt.c.id,
-            receipt.c.state,
-            receipt.c.reason,
-            carrier_ref.c.notification_id,
-            carrier_ref.c.index.label("message_index"),
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked receipt whose message is known by now."""
+
+    id: str
+    refers: Referred
+    ref: str
+    state: State
+    reason: ReasonCode
+
+
+async def parked(connection: AsyncConnection, carrier: str, limit: int) -> list[Parked]:
+    """Parked receipts of a carrier account whose message is known by now, oldest first."""
+    rows = await connection.execute(_PARKED.limit(limit), {"carrier": carrier})
+    return [
+        Parked(
+            row.id,
+            Referred((row.notification_id, row.message_index), row.part, row.parts),
+            row.ref,
+            State(row.state),
+            ReasonCode(row.reason),
         )
-        .join(carrier_ref, (carrier_ref.c.carrier == receipt.c.carrier) & (carrier_ref.c.ref == receipt.c.ref))
-        .where(receipt.c.parked)
-        .order_by(receipt.c.receive_time)
-        .limit(limit)
+        for row in rows
+    ]
+
+
+_PARKED = (
+    select(
+        receipt.c.id,
+        receipt.c.ref,
+        receipt.c.state,
+        receipt.c.reason,
+        carrier_ref.c.notification_id,
+        carrier_ref.c.index.label("message_index"),
+        carrier_ref.c.part,
+        carrier_ref.c.parts,
     )
-    return rows.all()
+    .join(carrier_ref, (carrier_ref.c.carrier == receipt.c.carrier) & (carrier_ref.c.ref == receipt.c.ref))
+    .where(receipt.c.parked, receipt.c.carrier == bindparam("carrier"))
+    .order_by(receipt.c.receive_time, receipt.c.id)
+)
 
 
 async def unpark(connection: AsyncConnection, ids: Sequence[str]) -> None:
     """These receipts have been dealt with."""
-    await connection.execute(update(receipt).where(receipt.c.id.in_(list(ids))).values(parked=False))
+    done = update(receipt).where(receipt.c.id.in_(list(ids)))
+    await connection.execute(done.values(parked=False, number_key=None))
 
 
-async def give_up(connection: AsyncConnection, before_us: int) -> int:
-    """Stop looking for the messages of receipts that came before; answers how many there were."""
-    done = await connection.execute(
-        update(receipt).where(receipt.c.parked, receipt.c.receive_time < before_us).values(parked=False)
+async def give_up(connection: AsyncConnection, before_us: int) -> dict[str, int]:
+    """Stop looking for the messages of receipts that came before; answers how many there were, by carrier."""
+    done = update(receipt).where(receipt.c.parked, receipt.c.receive_time < before_us)
+    rows = await connection.execute(done.values(parked=False, number_key=None).returning(receipt.c.carrier))
+    return Counter(rows.scalars())
+
+
+async def message_states(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, State]:
+    """Where messages stand."""
+    parameters = rows_parameters(connection, "keys", KEYS, keys)
+    rows = await connection.execute(_states(connection.dialect.name), parameters)
+    return {(row.notification_id, row.message_index): State(row.state) for row in rows}
+
+
+KEYS: Columns = {"notification_id": Uuid(), "index": Integer()}
+
+
+@cache
+def _states(dialect: str) -> Any:
+    keys = rows_table(dialect, "keys", KEYS)
+    return select(message.c.notification_id, message.c.index.label("message_index"), message.c.state).join(
+        keys, (message.c.notification_id == keys.c.notification_id) & (message.c.index == keys.c.index)
     )
-    return int(done.rowcount)
-
-
-async def are_unanswered(
-    connection: AsyncConnection, keys: Sequence[tuple[uuid.UUID, int]]
-) -> set[tuple[uuid.UUID, int]]:
-    """Which of these messages are with the carrier, or may be, without an answer on record."""
-    found: set[tuple[uuid.UUID, int]] = set()
-    for notification_id, index in keys:
-        row = await connection.execute(
-            select(message.c.index).where(
-                message.c.notification_id == notification_id,
-                message.c.index == index,
-                message.c.state.in_([int(State.SENDING), int(State.UNCONFIRMED)]),
-            )
-        )
-        if row.first() is not None:
-            found.add((notification_id, index))
-    return found
 
 
 async def insert_inbound(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:

@@ -33,6 +33,7 @@ from sendout.storage.tables import (
     progress,
     receipt,
     request,
+    rerouted,
     session,
     sign_in_token,
 )
@@ -172,6 +173,7 @@ async def _delete_empty(connection: AsyncConnection, ids: Sequence[uuid.UUID]) -
     )
     empty = [identifier for identifier in ids if identifier not in left]
     await _deleted(connection, request, request.c.notification_id.in_(empty))
+    await _deleted(connection, rerouted, rerouted.c.notification_id.in_(empty))
     await _deleted(connection, progress, progress.c.notification_id.in_(empty))
     await _deleted(connection, notification, notification.c.id.in_(empty))
 

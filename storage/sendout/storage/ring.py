@@ -17,11 +17,14 @@ import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from sendout.domain.rates import EASED_FOR, RECOVERY
 from sendout.storage.ranges import Range
 
 _LUA = Path(__file__).parent / "lua"
 FENCE_KEPT_S = 30 * 86_400
 _DAY_KEPT_S = 3 * 86_400
+LONGEST_PAUSE_S = 3600.0
+"""Longest that one "too fast" of a carrier is believed."""
 OFFER_S = 0.25
 """Longest that an accepted send waits for a Redis that does not answer."""
 STOP_KEPT_S = 3600
@@ -171,6 +174,7 @@ class Ring:
         limits = [repr(rate.per_second), rate.burst]
         limits += [repr(account.per_second), account.burst] if account else ["0", 1]
         limits += [cap.segments, cap.day] if cap else [0, ""]
+        limits += [RECOVERY, round(LONGEST_PAUSE_S * 1e6)]
         status, *rest = await self._run("permit", *head, *limits, *flat)
         if status == "LOST":
             raise Lost(epoch)
@@ -231,8 +235,9 @@ class Ring:
             await self._client.hset(f"{self._prefix}:rates", mapping={k: repr(v) for k, v in rates.items()})
 
     async def slow(self, contact_point_id: str, pause: float) -> None:
-        """No permit for this contact point before `pause` seconds are over."""
-        await self._run("slow", contact_point_id, round(pause * 1e6))
+        """No permit for this contact point before `pause` seconds are over (at most an hour), then half its rate."""
+        pause = min(pause, LONGEST_PAUSE_S)
+        await self._run("slow", contact_point_id, round(pause * 1e6), round(EASED_FOR), RECOVERY)
 
     async def stop(self, contact_point_id: str, number_keys: Iterable[bytes]) -> None:
         """No permit for messages to these numbers that are claimed already; "" means from any contact point."""

@@ -25,6 +25,7 @@ class Standing:
     encoding: int
     sender: str
     contact_point_id: str
+    carriers: tuple[str, ...]  # the notification's own first, then those its contact point falls back to
     segments_per_second: float
     burst_segments: int
     daily_segment_cap: int
@@ -59,6 +60,7 @@ def _standing(row: Any, now_us: int) -> Standing:
         row.encoding,
         row.sender,
         row.contact_point_id,
+        tuple(dict.fromkeys((row.carrier, *row.fallback_carriers))),
         row.segments_per_second,
         row.burst_segments,
         row.daily_segment_cap,
@@ -92,10 +94,12 @@ _STANDINGS = (
         notification.c.text,
         notification.c.encoding,
         notification.c.contact_point_id,
+        notification.c.carrier,
         notification.c.expire_time,
         notification.c.canceled,
         notification.c.sender,
         notification.c.urgent,
+        contact_point.c.fallback_carriers,
         contact_point.c.daily_segment_cap,
         contact_point.c.cap_time_zone,
         contact_point.c.consent_policy,

@@ -72,6 +72,7 @@ class Outcome:
     refs: tuple[str, ...] = ()
     code: str = ""  # as the carrier gave it, for the log
     retry_after: float | None = None  # seconds, where the carrier said so
+    refused_parts: int = 0  # with `refs` of the others: parts that the carrier certainly never took and never will
     unmapped: bool = False  # no table of ours knows this code: counted, so that somebody adds it
 
 
@@ -93,6 +94,8 @@ class Outgoing:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a carrier says later about a message it took. `state` is SENT (a mere note) or a final state.
+
+    UNKNOWN with the reason NO_HANDSET_RECEIPT is a last word too: the carrier took it and will say no more.
 
     `number` and `submit_time` let a message whose answer was lost be found where the carrier does not echo our id.
     """
@@ -210,6 +213,16 @@ class Carrier(Protocol):
 
     async def stop(self) -> None:
         """Stop taking receipts, finish what is being stored, disconnect."""
+        ...
+
+
+@runtime_checkable
+class HasSessions(Protocol):
+    """A carrier that sends over connections it keeps: without one nothing is claimed for it."""
+
+    @property
+    def bound(self) -> int:
+        """How many connections take submits now."""
         ...
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from sendout.domain.breakers import Gate
 from sendout.domain.days import day_of
 from sendout.domain.errors import SendoutError
 from sendout.domain.ids import message_id
 from sendout.domain.states import State
-from sendout.server.carriers.base import Outgoing
+from sendout.server.carriers.base import HasSessions, Outgoing
 from sendout.server.dispatch.incarnation import Lives
+from sendout.server.dispatch.settling import Settler
 from sendout.server.dispatch.submitting import Submitter
 from sendout.server.dispatch.work import CAPPED_S, Cap, Incarnation, Point, Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
@@ -23,6 +25,7 @@ TURN = 100
 LEASE_S = 5.0
 _IDLE_S = 0.05
 _PAUSED_S = 5.0  # how long a switched-off contact point's ranges rest
+_LEFT_ALONE_S = 1.0  # how long those rest that could only go through a carrier that is left alone
 
 
 def _plenty(rate: Rate) -> float:
@@ -34,22 +37,29 @@ def _plenty(rate: Rate) -> float:
 class Claimer:
     """The loop that keeps the hands full, and no fuller than they need to be."""
 
-    def __init__(self, work: Work, lives: Lives, submitter: Submitter) -> None:
+    def __init__(self, work: Work, lives: Lives, submitter: Submitter, settler: Settler) -> None:
         self._work = work
         self._lives = lives
         self._submitter = submitter
+        self._settler = settler
 
     async def run(self) -> None:
         """Until the work stops."""
         work = self._work
         while not work.stopping:
+            gate = self._look()
+            if gate is Gate.OPEN:
+                await self._lives.hand_back(work.take_back_unpermitted())
+                if not (work.breaker.diverts(work.clock.monotonic()) and work.others_that_work()):
+                    await asyncio.sleep(_IDLE_S)
+                    continue
             room = min(work.settings.window - work.held, work.settings.claim_batch)
             # A claim costs much the same for one message as for many: wait for a quarter of a batch.
             if room < min(work.settings.claim_batch, work.settings.window) // 4:
                 await self._wait_for_room()
                 continue
             try:
-                idle = await self._step(room)
+                idle = await self._step(1 if gate is Gate.HALF_OPEN else room, gate)
             except WorkerDead:
                 await self._lives.renew("declared dead")
                 idle = 0.0
@@ -62,6 +72,16 @@ class Claimer:
             if idle:
                 await asyncio.sleep(idle)
 
+    def _look(self) -> Gate:
+        """What may be claimed now, with the sessions of the carrier as they are."""
+        work = self._work
+        now = work.clock.monotonic()
+        if isinstance(work.carrier, HasSessions):
+            work.breaker.session(work.carrier.bound > 0, now)
+        gate = work.breaker.look(now)
+        work.measures.breaker(work.breaker.gate)
+        return gate
+
     async def _wait_for_room(self) -> None:
         self._work.room.clear()
         try:
@@ -69,8 +89,9 @@ class Claimer:
         except TimeoutError:
             return
 
-    async def _step(self, room: int) -> float:
+    async def _step(self, room: int, gate: Gate) -> float:
         work = self._work
+        only_with = work.others_that_work() if gate is Gate.OPEN else None
         busy = [point.contact_point_id for point in work.points.values() if point.segments >= _plenty(point.rate)]
         taken, wait = await work.ring.take(room, horizon=TAKE_HORIZON_S, turn=TURN, lease=LEASE_S, pass_over=busy)
         taken = await self._uncapped(taken)
@@ -79,15 +100,18 @@ class Claimer:
         incarnation = work.incarnation
         now = work.clock.now_us()
         async with work.database.write() as connection:
-            made = await claim(connection, work.facts, incarnation.id, [t.range for t in taken], now)
+            ranges = [t.range for t in taken]
+            made = await claim(connection, work.facts, incarnation.id, work.account, ranges, now, only_with)
             origins = await work.facts.load(connection, made.standings)
         with work.telemetry.batch_span(
             SpanName.CLAIM,
             {(of.trace_id, of.span_id) for of in origins.values()},
             {Attribute.MESSAGES: len(made.claimed)},
         ):
-            self._line_up(made, incarnation)
-            await self._rest_paused(taken, made)
+            if made.claimed and gate is Gate.HALF_OPEN:
+                work.breaker.probing(work.clock.monotonic())
+            self._line_up(made, incarnation, divert=gate is Gate.OPEN)
+            await self._rest_paused(taken, made, _PAUSED_S if only_with is None else _LEFT_ALONE_S)
             await work.ring.release(taken)
         return 0.0 if made.claimed else 0.002
 
@@ -115,14 +139,18 @@ class Claimer:
             point.cap.time_zone,
         )
 
-    def _line_up(self, made: Claim, incarnation: Incarnation) -> None:
+    def _line_up(self, made: Claim, incarnation: Incarnation, *, divert: bool) -> None:
+        self._work.held += len(made.claimed)
         for claimed in made.claimed:
             standing = made.standings[claimed.notification_id]
             rate = Rate(standing.segments_per_second, standing.burst_segments)
             cap = Cap(standing.daily_segment_cap, standing.cap_time_zone) if standing.daily_segment_cap else None
             point = self._submitter.point(standing.contact_point_id, rate, cap)
-            point.queue.append(self._ready(claimed, standing, incarnation))
-        self._work.held += len(made.claimed)
+            ready = self._ready(claimed, standing, incarnation)
+            if divert:
+                self._settler.divert(ready)
+            else:
+                point.queue.append(ready)
         self._submitter.wake()
 
     def _ready(self, claimed: Claimed, standing: Standing, incarnation: Incarnation) -> Ready:
@@ -138,12 +166,12 @@ class Claimer:
             claimed.refusals,
         )
         facts = self._work.facts.known(claimed.notification_id)
-        return Ready(claimed, outgoing, incarnation, standing.contact_point_id, facts)
+        return Ready(claimed, outgoing, incarnation, standing.contact_point_id, facts, standing.carriers)
 
-    async def _rest_paused(self, taken: list[Taken], made: Claim) -> None:
-        """Put back what belongs to switched-off contact points, in front, and leave these alone for a while."""
+    async def _rest_paused(self, taken: list[Taken], made: Claim, seconds: float) -> None:
+        """Put back what may not be sent now, in front, and leave its contact points alone for a while."""
         paused = {i for i, standing in made.standings.items() if standing.verdict is State.QUEUED}
-        await self._rest([t for t in taken if t.range.notification_id in paused], _PAUSED_S)
+        await self._rest([t for t in taken if t.range.notification_id in paused], seconds)
 
     async def _rest(self, back: list[Taken], pause: float) -> None:
         for point, urgent in {(t.contact_point_id, t.urgent) for t in back}:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from sendout.server.carriers.base import LooksUp
 from sendout.server.dispatch.claiming import Claimer
 from sendout.server.dispatch.housekeeping import Housekeeper
 from sendout.server.dispatch.incarnation import Lives
 from sendout.server.dispatch.intake import StoredIntake
+from sendout.server.dispatch.looking_up import LOOK_UP_PERIOD_S, LookUp
 from sendout.server.dispatch.settling import Settler
 from sendout.server.dispatch.submitting import Submitter
 from sendout.server.dispatch.sweeping import Sweeper
@@ -25,9 +27,12 @@ class Dispatcher:
         self._lives = Lives(work, name)
         self._settler = Settler(work)
         self._submitter = Submitter(work, self._lives, self._settler)
-        self._claimer = Claimer(work, self._lives, self._submitter)
+        self._claimer = Claimer(work, self._lives, self._submitter, self._settler)
         self._sweeper = Sweeper(work, self._lives, intake)
         self._housekeeper = housekeeper
+        self._look_up: LookUp | None = None
+        if isinstance(work.carrier, LooksUp):
+            self._look_up = LookUp(work, work.carrier, intake, LOOK_UP_PERIOD_S)
         self._loops: list[asyncio.Task[None]] = []
         self._settling: asyncio.Task[None] | None = None
 
@@ -42,8 +47,7 @@ class Dispatcher:
         await self._lives.start()
         self._settling = asyncio.create_task(self._settler.run())
         runs = [self._claimer.run, self._lives.run, self._sweeper.run]
-        if self._housekeeper is not None:
-            runs.append(self._housekeeper.run)
+        runs += [part.run for part in (self._housekeeper, self._look_up) if part is not None]
         self._loops = [asyncio.create_task(run()) for run in runs]
 
     async def _wait(self) -> None:

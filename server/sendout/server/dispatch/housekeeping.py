@@ -19,7 +19,6 @@ _Step = TypeVar("_Step")
 _PERIOD_S = 3600.0
 _FIRST_S = 60.0  # after the start, so that a restart under load sends first
 _LOOK_S = 1.0
-_OFFICE_S = 5  # as the sweeper's: the two hold one office
 _REST_S = 0.02
 """Between two transactions, so that senders never wait for housekeeping twice in a row."""
 
@@ -35,19 +34,13 @@ class Housekeeper:
         """Until the work stops."""
         while not self._work.stopping:
             await asyncio.sleep(_LOOK_S)
-            if self._work.clock.monotonic() < self._next or not await self._in_office():
+            if self._work.clock.monotonic() < self._next or not await self._work.in_office():
                 continue
             try:
                 await self._round()
             except (SendoutError, *RedisError) as error:
                 self._work.log.warning("housekeeping_failed", error=type(error).__name__)
             self._next = self._work.clock.monotonic() + _PERIOD_S
-
-    async def _in_office(self) -> bool:
-        try:
-            return await self._work.ring.elect(str(self._work.incarnation.id), _OFFICE_S)
-        except RedisError:
-            return False
 
     async def _round(self) -> None:
         purged: Counter[str] = Counter()
@@ -63,5 +56,5 @@ class Housekeeper:
             async for step in steps:
                 yield step
                 await asyncio.sleep(_REST_S)
-                if self._work.stopping or not await self._in_office():
+                if self._work.stopping or not await self._work.in_office():
                     return

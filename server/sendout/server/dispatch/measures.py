@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from sendout.domain.breakers import Gate
 from sendout.domain.states import State
 from sendout.server.carriers.base import Outcome
 from sendout.server.telemetry import Attribute, Backlog, Telemetry
@@ -19,6 +20,7 @@ class Measures:
         self._telemetry = telemetry
         self._labels: dict[str, str] = {Attribute.CARRIER: account}
         self._backlog: list[Backlog] = []
+        self._gate: Gate | None = None
         telemetry.observe_backlog(lambda: self._backlog)
 
     def permits(self, *, granted: int = 0, wasted: int = 0) -> None:
@@ -51,6 +53,19 @@ class Measures:
                     self._telemetry.sent_to_delivered.record(_seconds(change.sent_time, now_us), labels)
             elif change.state is State.UNCONFIRMED:
                 self._telemetry.unconfirmed.add(1, labels)
+
+    def breaker(self, gate: Gate) -> None:
+        """Whether the carrier is left alone."""
+        if gate is not self._gate:
+            self._gate = gate
+            self._telemetry.breaker.set(int(gate), self._labels)
+
+    def receipts(self, carrier: str, counts: Mapping[str, int]) -> None:
+        """Receipts of a carrier account by what became of them."""
+        for what, count in counts.items():
+            if count:
+                labels: dict[str, str] = {Attribute.CARRIER: carrier, Attribute.OUTCOME: what}
+                self._telemetry.receipts.add(count, labels)
 
     def backlog(self, waiting: Sequence[Open], now_us: int) -> None:
         """What waits, as the last round found it."""

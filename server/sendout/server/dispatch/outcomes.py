@@ -6,13 +6,17 @@ Source: reliability.md I2 and 5.5. A message is tried again only after a definit
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sendout.domain.states import ReasonCode, State
 from sendout.server.carriers.base import Outcome, OutcomeKind
 
 MOST_REFUSALS = 5
 """Refusals-for-now after which a message fails."""
+
+MOST_TRIES = 2
+"""Tries that come to nothing with one carrier, after which a message goes on through the next."""
+BAD_TRIES = frozenset({OutcomeKind.NOT_SENT, OutcomeKind.REFUSED_FOR_NOW})
 
 _FIRST_RETRY_S = 5.0
 _LONGEST_RETRY_S = 3600.0
@@ -30,12 +34,16 @@ _FINAL = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The next state; `retry_after` (seconds) where it goes back to the queue; `refusal` where the try counts."""
+    """The next state; `retry_after` (seconds) where it goes back to the queue; `refusal` where the try counts.
+
+    `carrier` is another account that it goes on through.
+    """
 
     state: State
     reason: ReasonCode
     retry_after: float | None = None
     refusal: int = 0
+    carrier: str | None = None
 
 
 def judge(outcome: Outcome, refusals: int, random: Callable[[], float]) -> Verdict:
@@ -55,6 +63,18 @@ def judge(outcome: Outcome, refusals: int, random: Callable[[], float]) -> Verdi
     if refusals + 1 >= MOST_REFUSALS:
         return Verdict(State.FAILED, ReasonCode.TOO_MANY_ATTEMPTS, refusal=1)
     return Verdict(State.QUEUED, ReasonCode.RETRYING, outcome.retry_after or retry_delay(refusals, random), refusal=1)
+
+
+def rerouted(verdict: Verdict, outcome: Outcome, tries: int, other: str | None, *, at_once: bool) -> Verdict:
+    """The same, through the carrier `other`, where this one has failed often enough or `at_once`.
+
+    Only for what certainly did not leave: not sent, or refused for now. `tries` are the earlier ones with this carrier
+    that came to nothing.
+    """
+    came_to_nothing = verdict.state is State.QUEUED and outcome.kind in BAD_TRIES
+    if other is None or not came_to_nothing or not (at_once or tries + 1 >= MOST_TRIES):
+        return verdict
+    return replace(verdict, reason=ReasonCode.FALLBACK, retry_after=0.0, carrier=other)
 
 
 def retry_delay(refusals: int, random: Callable[[], float]) -> float:

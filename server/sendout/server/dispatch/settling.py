@@ -15,14 +15,15 @@ from sendout.domain.errors import SendoutError
 from sendout.domain.states import ReasonCode, State
 from sendout.server.carriers.base import Outcome, OutcomeKind
 from sendout.server.dispatch.incarnation import refund
-from sendout.server.dispatch.outcomes import THROTTLE_PAUSE_S, Verdict, judge
+from sendout.server.dispatch.outcomes import BAD_TRIES, THROTTLE_PAUSE_S, Verdict, judge, rerouted
 from sendout.server.dispatch.work import Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
 from sendout.storage.changes import Change, apply
-from sendout.storage.ranges import Range
+from sendout.storage.ranges import Range, joined
 from sendout.storage.receipts import Reference, insert_references
 from sendout.storage.ring import RedisError
 
+_FAULTS = frozenset({OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN})
 _MAY_HAVE_LEFT = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN})
 
 
@@ -48,14 +49,17 @@ class _Settled:
             claimed.attempt,
             self.due_time,
             self.verdict.refusal,
+            tried=int(self.kind in BAD_TRIES),
+            carrier=self.verdict.carrier,
         )
 
     def references(self, account: str) -> Iterator[Reference]:
         """The carrier's ids: parts count from 1, a message in one piece is part 0."""
         claimed, refs = self.ready.claimed, self.outcome.refs if self.outcome else ()
+        refused = self.outcome.refused_parts if self.outcome else 0
         for part, ref in enumerate(refs, start=1 if len(refs) > 1 else 0):
             if ref:
-                yield Reference(account, ref, part, claimed.notification_id, claimed.index)
+                yield Reference(account, ref, part, claimed.notification_id, claimed.index, len(refs), refused)
 
 
 class Settler:
@@ -70,7 +74,19 @@ class Settler:
 
     def put(self, ready: Ready, outcome: Outcome) -> None:
         """Note an outcome; it is written within the settle delay."""
+        work = self._work
+        now = work.clock.monotonic()
+        work.breaker.outcome(outcome.kind in _FAULTS, now)
+        self._judge(ready, outcome, at_once=work.breaker.diverts(now))
+
+    def divert(self, ready: Ready) -> None:
+        """Note that a claimed message takes another way at once, because this carrier is left alone."""
+        self._judge(ready, Outcome(OutcomeKind.NOT_SENT, code="LEFT_ALONE"), at_once=True)
+
+    def _judge(self, ready: Ready, outcome: Outcome, *, at_once: bool) -> None:
         verdict = judge(outcome, ready.claimed.refusals, self._work.random)
+        other = self._work.next_carrier(ready.carriers) if len(ready.carriers) > 1 else None
+        verdict = rerouted(verdict, outcome, ready.claimed.tries, other, at_once=at_once)
         due = None
         if verdict.retry_after is not None:
             due = self._work.clock.now_us() + round(verdict.retry_after * 1e6)
@@ -142,13 +158,25 @@ class Settler:
             for incarnation, message_ids in journal.items():
                 await ring.done(incarnation, message_ids)
             for s in batch:
-                if s.verdict.state is State.QUEUED:
+                if s.verdict.state is State.QUEUED and s.verdict.carrier is None:
                     await self._retry_later(s)
-            for point in {s.ready.contact_point_id for s in batch if s.kind is OutcomeKind.THROTTLED}:
-                await ring.slow(point, THROTTLE_PAUSE_S)
+            await self._send_elsewhere([s for s in batch if s.verdict.carrier is not None])
+            for point, pause in _pauses(batch).items():
+                await ring.slow(point, pause)
             await refund(self._work, [s.ready for s in batch if s.kind not in _MAY_HAVE_LEFT])
         except RedisError as error:
             self._work.log.warning("journal_not_cleared", error=type(error).__name__)
+
+    async def _send_elsewhere(self, moved: Sequence[_Settled]) -> None:
+        """Make what goes on through another carrier reachable in that carrier's ring."""
+        groups: defaultdict[tuple[str, str, bool], list[Ready]] = defaultdict(list)
+        for s in moved:
+            groups[s.verdict.carrier or "", s.ready.contact_point_id, s.ready.facts.urgent].append(s.ready)
+        for (carrier, point, urgent), group in groups.items():
+            ranges = joined((r.claimed.notification_id, r.claimed.index, r.claimed.segments) for r in group)
+            rate = self._work.points[point].rate.per_second
+            await self._work.fellows[carrier].ring.push(point, urgent, rate, ranges)
+            self._work.log.info("rerouted", carrier=carrier, contact_point_id=point, messages=len(group))
 
     async def _retry_later(self, settled: _Settled) -> None:
         ready, claimed = settled.ready, settled.ready.claimed
@@ -156,3 +184,13 @@ class Settler:
         rate = self._work.points[ready.contact_point_id].rate.per_second
         due = settled.due_time or 0
         await self._work.ring.push(ready.contact_point_id, ready.facts.urgent, rate, [only], due)
+
+
+def _pauses(batch: Sequence[_Settled]) -> dict[str, float]:
+    """How long contact points pause that the carrier found too fast: as long as it said."""
+    pauses: dict[str, float] = {}
+    for s in batch:
+        if s.outcome is not None and s.kind is OutcomeKind.THROTTLED:
+            pause = s.outcome.retry_after or THROTTLE_PAUSE_S
+            pauses[s.ready.contact_point_id] = max(pause, pauses.get(s.ready.contact_point_id, 0.0))
+    return pauses

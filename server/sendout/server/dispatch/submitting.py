@@ -20,6 +20,9 @@ from sendout.server.telemetry import Attribute, SpanName
 from sendout.storage.day_caps import sent_since
 from sendout.storage.ring import Asked, DayCap, Fenced, Lost, Permits, Rate, RedisError, Uncounted
 
+_LONGEST_NAP_S = 1.0
+"""A carrier may ask for a pause of minutes; whoever waits for a permit must notice that the work stops."""
+
 
 class Submitter:
     """Paces and submits the messages that the claimer lines up."""
@@ -86,7 +89,7 @@ class Submitter:
             if permits.capped and day:
                 await self._rest_until_tomorrow(point, rest, day)
             elif permits.ask_again > 0:
-                await asyncio.sleep(permits.ask_again)
+                await asyncio.sleep(min(permits.ask_again, _LONGEST_NAP_S))
 
     def _next(self, point: Point) -> list[Ready]:
         """Take the next messages of one incarnation out of the queue; whoever empties it meanwhile leaves us these."""

@@ -20,7 +20,6 @@ from sendout.storage import open_work, tallies
 from sendout.storage.ring import RedisError
 
 ROUND_S = 1.0
-_OFFICE_S = 5
 _FOLD_BATCH = 2_000
 _WAITING = frozenset({State.QUEUED, State.HELD})
 
@@ -40,14 +39,8 @@ class Sweeper:
                 await asyncio.wait_for(self._lives.rebuild.wait(), ROUND_S * (0.8 + 0.4 * self._work.random()))
             rebuild = self._lives.rebuild.is_set()
             self._lives.rebuild.clear()
-            if rebuild or await self._elected():
+            if rebuild or await self._work.in_office():
                 await self._round()
-
-    async def _elected(self) -> bool:
-        try:
-            return await self._work.ring.elect(str(self._work.incarnation.id), _OFFICE_S)
-        except RedisError:
-            return False
 
     async def _round(self) -> None:
         for task in (
@@ -55,7 +48,7 @@ class Sweeper:
             self._release_held,
             self._expire,
             self._reconcile,
-            self._intake.retry_parked,
+            self._retry_parked,
             self._close_unanswered,
             self._fold,
         ):
@@ -66,6 +59,9 @@ class Sweeper:
             await task()
         except (SendoutError, *RedisError) as error:
             self._work.log.warning("round_failed", task=task.__name__, error=type(error).__name__)
+
+    async def _retry_parked(self) -> None:
+        await self._intake.retry_parked(self._work.account)
 
     async def _recover(self) -> None:
         # If our own heartbeat is old the database was stuck for all: give the others time to be heard.
@@ -93,7 +89,7 @@ class Sweeper:
     async def _make_reachable(self, notification: open_work.Open) -> None:
         work = self._work
         async with work.database.read() as connection:
-            runs = await open_work.queued_runs(connection, notification.notification_id)
+            runs = await open_work.queued_runs(connection, notification.notification_id, work.account)
         now = work.clock.now_us()
         for due in sorted({due for _, due in runs}):
             ranges = [of for of, when in runs if when == due]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
+from sendout.domain.breakers import Breaker, Gate
 from sendout.domain.clock import Clock
 from sendout.server.carriers.base import Carrier, Outgoing
 from sendout.server.config_sections import DispatchSettings
@@ -16,7 +18,9 @@ from sendout.server.telemetry import Telemetry
 from sendout.storage.changes import Facts, FactsCache
 from sendout.storage.claims import Claimed
 from sendout.storage.engine import Database
-from sendout.storage.ring import Rate, Ring
+from sendout.storage.ring import Rate, RedisError, Ring
+
+_OFFICE_S = 5
 
 CAPPED_S = 30.0
 """How long a contact point rests whose day is used up, before it is looked at again: its cap may be raised."""
@@ -39,9 +43,18 @@ class Ready:
     incarnation: Incarnation
     contact_point_id: str
     facts: Facts
+    carriers: tuple[str, ...] = ()  # the notification's, and those its contact point falls back to
     write_from: float = 0.0  # monotonic seconds between which its permit may be used
     write_until: float = 0.0
     day: str = ""  # whose cap its permit was charged to
+
+
+@dataclass(frozen=True, slots=True)
+class Fellow:
+    """A carrier account that this process serves, as the others see it."""
+
+    ring: Ring
+    breaker: Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,7 @@ class Work:
         telemetry: Telemetry,
         measures: Measures,
         account_rate: Rate | None = None,
+        fellows: dict[str, Fellow] | None = None,
     ) -> None:
         self.account = account
         self.database = database
@@ -92,6 +106,9 @@ class Work:
         self.telemetry = telemetry
         self.measures = measures
         self.account_rate = account_rate
+        self.breaker = Breaker()
+        self.fellows = {} if fellows is None else fellows  # all accounts of this process, this one among them
+        self.fellows[account] = Fellow(ring, self.breaker)
         self.facts = FactsCache()
         self.log = structlog.get_logger("sendout.dispatch").bind(account=account)
         self.incarnation = Incarnation(0, "")
@@ -101,9 +118,27 @@ class Work:
         self.room = asyncio.Event()  # set whenever a message leaves our hands
         self.stopping = False
 
+    async def in_office(self) -> bool:
+        """Whether this process runs the rounds of the account now: one of all that serve it does."""
+        try:
+            return await self.ring.elect(str(self.incarnation.id), _OFFICE_S)
+        except RedisError:
+            return False
+
     def random(self) -> float:
         """A number in [0, 1)."""
         return int.from_bytes(self.clock.random_bytes(6), "big") / 2**48
+
+    def others_that_work(self) -> frozenset[str]:
+        """The other accounts of this process whose breaker is closed."""
+        works = (name for name, fellow in self.fellows.items() if fellow.breaker.gate is Gate.CLOSED)
+        return frozenset(works) - {self.account}
+
+    def next_carrier(self, carriers: Sequence[str]) -> str | None:
+        """Whose turn it is after this account, among those that work; after the last comes the first."""
+        place = carriers.index(self.account) + 1 if self.account in carriers else 0
+        works = self.others_that_work()
+        return next((name for name in (*carriers[place:], *carriers[:place]) if name in works), None)
 
     def let_go(self, count: int) -> None:
         """So many messages are no longer in our hands."""

@@ -12,7 +12,7 @@ from sendout.server.rpc.convert import changes, timestamp
 from sendout.server.rpc.pages import Pages
 from sendout.v1 import contact_point_pb2, contact_point_service_pb2, contact_point_service_pb2_grpc
 
-_LISTS = frozenset({"send_notification_roles", "start_conversation_roles", "allowed_countries"})
+_LISTS = frozenset({"send_notification_roles", "start_conversation_roles", "allowed_countries", "fallback_carriers"})
 _TRUE_UNLESS_SET = frozenset({"emoji_enabled", "enabled"})
 _POLICY_PREFIX = "CONSENT_POLICY_"
 

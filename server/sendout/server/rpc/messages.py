@@ -34,6 +34,7 @@ def message_message(found: Message) -> message_pb2.Message:
         final_time=timestamp(found.final_time),
         carrier_message_id=found.carrier_ref,
         due_time=timestamp(found.due_time),
+        carrier=found.carrier,
         crm_record=None if found.crm_record is None else recipient_pb2.CrmRecord(**found.crm_record),
     )
 

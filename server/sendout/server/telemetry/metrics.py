@@ -38,6 +38,8 @@ class Instruments:
         self.permits_wasted = self._counter(names.PERMITS_WASTED)
         self.outcomes = self._counter(names.OUTCOMES)
         self.unmapped = self._counter(names.UNMAPPED)
+        self.breaker = meter.create_gauge(names.BREAKER.name, names.BREAKER.unit, names.BREAKER.description)
+        self.receipts = self._counter(names.RECEIPTS)
         self.unconfirmed = self._counter(names.UNCONFIRMED)
         self.stream_lag = self._histogram(names.STREAM_LAG, names.SLOW_EDGES)
         self.tally_differences = self._counter(names.TALLY_DIFFERENCES)

@@ -6,6 +6,7 @@
 -- KEYS[1] prefix of the carrier account
 -- ARGV    epoch · incarnation · grace (µs) · horizon (µs) · contact point · its rate · its burst
 --         · account rate (0 = none) · account burst · segments a day (0 = no cap) · name of the day
+--         · share of an eased rate that comes back per second · longest pause that a carrier may ask for (µs)
 --         · then triples: message id, segments, number key
 -- Answers {"LOST"} where Redis is not the one under which the message was claimed, {"FENCED"} where the worker was
 -- declared dead, {"UNCOUNTED"} where it is not known what was sent on that day, else {"OK" or "CAPPED", µs until the next
@@ -33,6 +34,7 @@ local function stopped(key)
   return stops and (redis.call('ZSCORE', p .. ':stop', ARGV[5] .. '|' .. key) or redis.call('ZSCORE', p .. ':stop', '|' .. key))
 end
 local grace, horizon = tonumber(ARGV[3]), tonumber(ARGV[4])
+local recovery, longest = tonumber(ARGV[12]), tonumber(ARGV[13])
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local span = 1000000 + grace
@@ -47,9 +49,20 @@ end
 
 local function load(name, rate, burst)
   local key = p .. ':tat:' .. name
-  local kept = redis.call('HMGET', key, 'tat', 'lump', 'until')
+  local kept = redis.call('HMGET', key, 'tat', 'lump', 'until', 'share', 'eased', 'paused')
   local limit = {key = key, rate = rate, burst = burst, tat = tonumber(kept[1]), lump = tonumber(kept[2]) or 1,
-                 till = tonumber(kept[3]) or 0}
+                 till = tonumber(kept[3]) or 0, paused = 0}
+  local eased = tonumber(kept[5])
+  if eased and eased > now + longest then
+    redis.call('HDEL', key, 'share', 'eased', 'paused') -- the clock went back
+  elseif eased then -- the carrier found it too fast (slow.lua)
+    local share = tonumber(kept[4]) + recovery * math.max(0, now - eased) / 1000000
+    if share >= 1 then
+      redis.call('HDEL', key, 'share', 'eased', 'paused')
+    else
+      limit.rate, limit.paused = rate * share, tonumber(kept[6])
+    end
+  end
   if not limit.tat or limit.tat > now + horizon + span + 256 * interval(limit, 1) then
     limit.tat, limit.lump, limit.till = now + span, 1, 0 -- lost, or the clock went back: pause, never burst
   end
@@ -58,7 +71,7 @@ end
 
 -- Earliest slot for a message of so many segments, and the lump that governs it.
 local function earliest(limit, cost)
-  local start = math.max(limit.tat, now - (limit.burst - 1) * interval(limit, 1))
+  local start = math.max(limit.tat, limit.paused, now - (limit.burst - 1) * interval(limit, 1))
   local governing = start < limit.till and limit.lump or 1
   if cost > governing then
     start = start + (cost - governing) * interval(limit, cost)
@@ -96,7 +109,7 @@ local function slot_for(cost)
   return slot
 end
 
-for i = 12, #ARGV, 3 do
+for i = 14, #ARGV, 3 do
   local id, cost = ARGV[i], tonumber(ARGV[i + 1])
   if stopped(ARGV[i + 2]) then
     answer[#answer + 1] = -1

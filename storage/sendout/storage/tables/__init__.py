@@ -13,7 +13,7 @@ from sendout.storage.tables.identity import (
     session,
     sign_in_token,
 )
-from sendout.storage.tables.notification import is_open, message, notification, progress, request
+from sendout.storage.tables.notification import is_open, message, notification, progress, request, rerouted
 from sendout.storage.tables.settings import consent, contact_point, conversation, price, role_grant, snippet, topic
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "quota_use",
     "receipt",
     "request",
+    "rerouted",
     "role",
     "role_grant",
     "session",

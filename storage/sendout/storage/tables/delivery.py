@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -42,6 +43,11 @@ carrier_ref = Table(
     Column("part", SmallInteger, nullable=False),
     Column("notification_id", Uuid, nullable=False),
     Column("index", Integer, nullable=False),
+    Column("parts", SmallInteger, nullable=False, server_default=text("1")),  # of the message, in all
+    Column("refused", SmallInteger, nullable=False, server_default=text("0")),  # of them, those the carrier never took
+    # What receipts said of this part; only kept where there are others, as otherwise the message itself says it.
+    Column("state", SmallInteger, nullable=True),
+    Column("reason", String(32), nullable=True),
     sqlite_with_rowid=False,
 )
 Index("ix_carrier_ref_message", carrier_ref.c.notification_id, carrier_ref.c.index)
@@ -58,6 +64,8 @@ receipt = Table(
     Column("carrier_time", Micros, nullable=True),
     Column("receive_time", Micros, nullable=False),
     Column("parked", Boolean, nullable=False),  # no such reference on record yet
+    Column("number_key", LargeBinary(16), nullable=True),  # only while parked: by whom and when the message is sought
+    Column("submit_time", Micros, nullable=True),  # when the carrier says it took the message
     Column("raw", Text, nullable=False),  # JSON, as the carrier gave it; never the text of a message
 )
 Index("ix_receipt_receive_time", receipt.c.receive_time)

@@ -72,6 +72,8 @@ message = Table(
     Column("final_time", Micros, nullable=True),
     Column("text", Text, nullable=True),  # only where personalised
     Column("crm_record", JSON(none_as_null=True), nullable=True),
+    Column("carrier", String(63), nullable=True),  # that it waits for or went to; NULL: the notification's
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),  # of that carrier, that came to nothing
     sqlite_with_rowid=False,
     postgresql_with={"fillfactor": 70},
 )
@@ -116,6 +118,17 @@ Index(
 )
 is_open = text("NOT progress.done")
 """The index's own spelling: SQLite takes no other for it."""
+
+# Of the queued messages that a notification's `progress` counts, how many wait for a carrier of their own.
+rerouted = Table(
+    "rerouted",
+    metadata,
+    Column("notification_id", Uuid, primary_key=True),
+    Column("carrier", String(63), primary_key=True),
+    Column("queued", Integer, nullable=False),
+    sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 50},
+)
 
 # The answer to "have I seen this request": written first in the accept transaction.
 request = Table(

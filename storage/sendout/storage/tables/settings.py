@@ -44,6 +44,7 @@ contact_point = Table(
     Column("consent_policy", String(32), nullable=False, server_default="BLOCK_OPTED_OUT"),
     Column("number_messages_per_hour", Integer, nullable=False, server_default=text("0")),
     Column("max_backlog_hours", Integer, nullable=False, server_default=text("72")),
+    Column("fallback_carriers", JSON, nullable=False, server_default=text("'[]'")),
     Column("create_time", Micros, nullable=False),
     Column("update_time", Micros, nullable=False),
 )
