@@ -47,7 +47,7 @@ async def carriers_of(p: Pipeline, notification_id: uuid.UUID) -> set[str]:
 async def test_the_second_refusal_moves_a_message(p: Pipeline) -> None:
     """After two refusals for now a message goes on through the next carrier, and its timeline says so."""
     async with accounts(p, simulator=REFUSES, second=Scripted) as carriers:
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"SENT": 1})
         assert [len(carriers[name].given) for name in ("simulator", "second")] == [2, 1]
     assert await timeline(p, sent) == [
@@ -61,7 +61,7 @@ async def test_the_second_refusal_moves_a_message(p: Pipeline) -> None:
 async def test_only_what_certainly_did_not_leave_is_moved(p: Pipeline, kind: OutcomeKind) -> None:
     """I2: neither an unknown outcome nor a lasting refusal ever goes through another carrier."""
     async with accounts(p, simulator=partial(Scripted, answer=answers(kind)), second=Scripted) as carriers:
-        sent = (await p.send(GOOD[:40])).notification_id
+        sent = (await p.send(GOOD[:40])).notification["id"]
         state = State.UNCONFIRMED if kind is OutcomeKind.UNKNOWN else State.REJECTED
         deadline = asyncio.get_running_loop().time() + 10
         while not carriers["simulator"].given and asyncio.get_running_loop().time() < deadline:
@@ -76,7 +76,7 @@ async def test_only_what_certainly_did_not_leave_is_moved(p: Pipeline, kind: Out
 async def test_a_dead_carrier_empties_into_the_next(p: Pipeline) -> None:
     """Once the breaker is open what waits goes through the next carrier at once; each message leaves once."""
     async with accounts(p, simulator=CANNOT, second=Scripted) as carriers:
-        sent = (await p.send(GOOD[:100])).notification_id
+        sent = (await p.send(GOOD[:100])).notification["id"]
         await p.until(sent, {"SENT": 100}, 30)
         assert len(carriers["second"].given) == 100
     async with p.database.read() as connection:
@@ -86,7 +86,7 @@ async def test_a_dead_carrier_empties_into_the_next(p: Pipeline) -> None:
 async def test_both_dead_and_then_one_lives(p: Pipeline) -> None:
     """With both carriers failing messages wait, and do not wander; when one works again it takes them all."""
     async with accounts(p, simulator=CANNOT, second=CANNOT) as carriers:
-        sent = (await p.send(GOOD[:30])).notification_id
+        sent = (await p.send(GOOD[:30])).notification["id"]
         await asyncio.sleep(4)
         tried = sum(len(one.given) for one in carriers.values())
         assert tried < 30 * 5
@@ -104,7 +104,7 @@ async def test_without_a_session_nothing_is_claimed(p: Pipeline) -> None:
         bound = 0
 
     async with accounts(p, simulator=Away) as carriers:
-        sent = (await p.send(GOOD[:20])).notification_id
+        sent = (await p.send(GOOD[:20])).notification["id"]
         await asyncio.sleep(1)
         assert await p.states(sent) == {"QUEUED": 20}
         carriers["simulator"].bound = 1  # type: ignore[attr-defined]
@@ -113,7 +113,7 @@ async def test_without_a_session_nothing_is_claimed(p: Pipeline) -> None:
 
 async def test_a_lost_push_of_a_moved_message_is_found(p: Pipeline, valkey_url: str) -> None:
     """The reconciler of each account finds exactly the queued messages that wait for it."""
-    sent = (await p.send(GOOD[:10])).notification_id
+    sent = (await p.send(GOOD[:10])).notification["id"]
     async with p.database.write() as connection:
         moved = update(message).where(message.c.notification_id == sent, message.c.index >= 6)
         await connection.execute(moved.values(carrier="second"))
@@ -136,7 +136,7 @@ async def test_a_lost_push_of_a_moved_message_is_found(p: Pipeline, valkey_url: 
 
 async def test_an_account_does_not_claim_what_waits_for_another(p: Pipeline) -> None:
     """A stale range in the first carrier's ring makes it claim nothing that was moved to the second."""
-    sent = (await p.send(GOOD[:3])).notification_id
+    sent = (await p.send(GOOD[:3])).notification["id"]
     async with p.database.write() as connection:
         await connection.execute(update(message).values(carrier="second"))
         await connection.execute(rerouted.insert().values(notification_id=sent, carrier="second", queued=3))

@@ -1,4 +1,4 @@
-"""What receipts do: every row of sms-domain.md 10.3, and receipts that are early, late, lost, twice, foreign or garbage."""
+"""What receipts do: the rows of sms-domain.md 10.3, and receipts that are early, late, lost, twice or garbage."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ D, S, U, R = State.DELIVERED, State.SENT, State.UNDELIVERED, State.REJECTED
 async def test_parts_become_their_message(p: Pipeline, words: list[tuple[int, State]], states: list[State]) -> None:
     """After each receipt of a part the message is in the state of the table; a part's first last word stays."""
     async with accounts(p, **ONE) as carriers:
-        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification_id
+        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification["id"]
         await p.until(sent, {"SENT": 1})
         for time, ((part, word), state) in enumerate(zip(words, states, strict=True)):
             await carriers["simulator"].tell(said(f"{sent}.0:{part}", word, time))
@@ -74,7 +74,7 @@ async def test_parts_become_their_message(p: Pipeline, words: list[tuple[int, St
 async def test_parts_told_at_once_by_many(p: Pipeline) -> None:
     """Receipts of the three parts in three transactions at once leave no message unfinished."""
     async with accounts(p, **ONE) as carriers:
-        sent = (await p.send(GOOD[:20], text=THREE_PARTS)).notification_id
+        sent = (await p.send(GOOD[:20], text=THREE_PARTS)).notification["id"]
         await p.until(sent, {"SENT": 20})
         told = [[said(f"{sent}.{n}:{part}", D) for n in range(20)] for part in (1, 2, 3)]
         await asyncio.gather(*(carriers["simulator"].tell(*batch) for batch in told))
@@ -85,7 +85,7 @@ async def test_a_carrier_that_speaks_for_the_whole_is_believed(p: Pipeline) -> N
     """Without receipts per part one receipt, of whichever part, speaks for the message."""
     p.matching = replace(p.matching, per_part=frozenset())
     async with accounts(p, **ONE) as carriers:
-        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification_id
+        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification["id"]
         await p.until(sent, {"SENT": 1})
         await carriers["simulator"].tell(said(f"{sent}.0:3", D))
         assert await p.states(sent) == {"DELIVERED": 1}
@@ -99,7 +99,7 @@ async def test_refused_parts_count_as_failed(p: Pipeline) -> None:
         return Outcome(OutcomeKind.UNKNOWN, refs, refused_parts=1)
 
     async with accounts(p, simulator=carrier(two_of_three)) as carriers:
-        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification_id
+        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification["id"]
         await p.until(sent, {"UNCONFIRMED": 1})
         await carriers["simulator"].tell(said(f"{sent}.0:1", D))
         assert await p.states(sent) == {"SENT": 1}
@@ -126,7 +126,7 @@ async def test_refused_parts_count_as_failed(p: Pipeline) -> None:
 async def test_the_first_last_word_stays(p: Pipeline, words: list[State], state: str, at_once: bool) -> None:
     """I10: in whatever order receipts come, together or one by one, the first final state stays; UNKNOWN gives way."""
     async with accounts(p, **ONE) as carriers:
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"SENT": 1})
         told = [said(f"{sent}.0:1", word, time) for time, word in enumerate(words)]
         for batch in [told] if at_once else [[one] for one in told]:
@@ -137,7 +137,7 @@ async def test_the_first_last_word_stays(p: Pipeline, words: list[State], state:
 async def test_no_handset_receipt_is_unknown_at_once_and_counts_as_sent(p: Pipeline) -> None:
     """Rule 6: "I took it and will say no more" is UNKNOWN with its reason, counted as sent, not as delivered."""
     async with accounts(p, simulator=carrier(UNKNOWN)) as carriers:
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"UNCONFIRMED": 1})
         last = said("r", State.UNKNOWN, message_id=f"{sent}.0", reason=ReasonCode.NO_HANDSET_RECEIPT)
         await carriers["simulator"].tell(last)
@@ -156,14 +156,14 @@ async def test_an_early_receipt_waits_for_its_answer(p: Pipeline) -> None:
             await super().submit(messages, report)
 
     async with accounts(p, simulator=Early):
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"DELIVERED": 1})
 
 
 async def test_a_receipt_adopts_the_one_message_it_can_mean(p: Pipeline) -> None:
     """I2: an unknown reference is taken for the only unanswered message to its number; both words of it count."""
     async with accounts(p, simulator=carrier(UNKNOWN)) as carriers:
-        sent = (await p.send(GOOD[:2])).notification_id
+        sent = (await p.send(GOOD[:2])).notification["id"]
         await p.until(sent, {"UNCONFIRMED": 2})
         now = p.clock.now_us()
         about = {"number": GOOD[0], "submit_time": now}
@@ -176,7 +176,7 @@ async def test_a_receipt_adopts_the_one_message_it_can_mean(p: Pipeline) -> None
 async def test_every_part_of_a_lost_text_is_adopted(p: Pipeline) -> None:
     """The receipts of all three parts find their message by its number, though the first makes it SENT."""
     async with accounts(p, simulator=carrier(UNKNOWN)) as carriers:
-        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification_id
+        sent = (await p.send(GOOD[:1], text=THREE_PARTS)).notification["id"]
         await p.until(sent, {"UNCONFIRMED": 1})
         await carriers["simulator"].tell(said("a", D, number=GOOD[0]))
         await p.until(sent, {"SENT": 1})
@@ -193,7 +193,7 @@ async def rounds(p: Pipeline) -> None:
 async def test_what_is_not_sure_is_left(p: Pipeline, why: str) -> None:
     """Two candidates, a submit time outside the window, another carrier's receipt: nothing is adopted, all waits."""
     async with accounts(p, simulator=carrier(UNKNOWN), other=Scripted) as carriers:
-        sent = [(await p.send(GOOD[:1])).notification_id for _ in range(2 if why == "two" else 1)]
+        sent = [(await p.send(GOOD[:1])).notification["id"] for _ in range(2 if why == "two" else 1)]
         for one in sent:
             await p.until(one, {"UNCONFIRMED": 1})
         time = p.clock.now_us() - (3600 * 1_000_000 if why == "late" else 0)
@@ -211,7 +211,7 @@ async def test_what_is_not_sure_is_left(p: Pipeline, why: str) -> None:
 async def test_a_receipt_echoing_the_id_of_another_carriers_message_says_nothing(p: Pipeline) -> None:
     """A carrier cannot speak for messages that another one has."""
     async with accounts(p, simulator=carrier(UNKNOWN), other=Scripted) as carriers:
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"UNCONFIRMED": 1})
         await carriers["other"].tell(said("r", D, message_id=f"{sent}.0"))
         assert await p.states(sent) == {"UNCONFIRMED": 1}
@@ -221,7 +221,7 @@ async def test_garbage_is_stored_parked_and_given_up(p: Pipeline) -> None:
     """Whatever a carrier says is stored and acknowledged, harms nothing beside it, and is given up in the end."""
     long, odd = "r" * 5000, "\x00\ud800\n"
     async with accounts(p, **ONE) as carriers:
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"SENT": 1})
         garbage = [
             said(long, D, code=long, number=long, message_id=long),
@@ -242,7 +242,7 @@ async def test_a_reference_no_column_can_hold_is_found_again(p: Pipeline) -> Non
     """A carrier's reference of any length and any characters finds its message."""
     odd = "\x00" + "r" * 4000
     async with accounts(p, simulator=carrier(answers(OutcomeKind.ACCEPTED, refs=(odd,)))) as carriers:
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"SENT": 1})
         await carriers["simulator"].tell(said(odd, D))
         assert await p.states(sent) == {"DELIVERED": 1}
@@ -260,9 +260,9 @@ async def test_a_message_on_its_way_is_not_taken_for_a_lost_one(p: Pipeline) -> 
 
     first = partial(Slow, answer=lambda one: Outcome(OutcomeKind.UNKNOWN) if "one" in one.text else accepted(one))
     async with accounts(p, simulator=first) as carriers:
-        lost = (await p.send(GOOD[:1], text="one")).notification_id
+        lost = (await p.send(GOOD[:1], text="one")).notification["id"]
         await p.until(lost, {"UNCONFIRMED": 1})
-        other = (await p.send(GOOD[:1], text="two")).notification_id
+        other = (await p.send(GOOD[:1], text="two")).notification["id"]
         await p.until(other, {"SENDING": 1})
         await carriers["simulator"].tell(said(f"{other}.0:1", D, number=GOOD[0]))
         await rounds(p)
@@ -275,7 +275,7 @@ async def test_a_message_on_its_way_is_not_taken_for_a_lost_one(p: Pipeline) -> 
 async def test_single_messages_keep_no_state_of_parts(p: Pipeline) -> None:
     """A receipt of a message in one piece writes no row beside the message and the receipt itself."""
     async with accounts(p, **ONE) as carriers:
-        sent = (await p.send(GOOD[:1])).notification_id
+        sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"SENT": 1})
         await carriers["simulator"].tell(said(f"{sent}.0:1", D))
     async with p.database.read() as connection:
@@ -292,7 +292,7 @@ async def test_a_look_up_settles_what_was_lost(p: Pipeline, monkeypatch: pytest.
             return [(one, S) for one in lost if one.number == GOOD[0]]
 
     async with accounts(p, simulator=partial(Knows, answer=UNKNOWN)) as carriers:
-        sent = (await p.send(GOOD[:2])).notification_id
+        sent = (await p.send(GOOD[:2])).notification["id"]
         await p.until(sent, {"SENT": 1, "UNCONFIRMED": 1})
         await asyncio.sleep(0.5)
         asked = carriers["simulator"].asked  # type: ignore[attr-defined]
