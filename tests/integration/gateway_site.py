@@ -20,7 +20,7 @@ from sendout.gateway.settings import GatewaySettings
 from sendout.gateway.upstream import Upstream
 from sendout.server.carriers.registry import capabilities_of
 from sendout.server.config import load_settings
-from sendout.server.dispatch.intake import StoredIntake
+from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
 from sendout.server.rpc.server import Parts, RpcServer
 from sendout.server.seed import seed
@@ -120,7 +120,9 @@ async def server(database: Database, redis_url: str, folder: Path) -> AsyncItera
     assert seeded is not None
     simulators = frozenset({"simulator"})
     carriers = capabilities_of({"simulator": ("simulator", {})})
-    intake = StoredIntake(database, clock, telemetry, Measures(telemetry, "server"))
+    intake = StoredIntake(
+        database, clock, telemetry, Measures(telemetry, "server"), Matching(b"n" * 32, frozenset(), 900.0)
+    )
     built = RpcServer(Parts(settings, clock, telemetry, database, rings, wakeups, carriers, simulators, {}, intake))
     await built.start()
     try:

@@ -18,7 +18,7 @@ from sendout.domain.clock import SystemClock
 from sendout.server.carriers.registry import capabilities_of
 from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.config import load_settings
-from sendout.server.dispatch.intake import StoredIntake
+from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
 from sendout.server.rpc.server import Parts, RpcServer
 from sendout.server.telemetry import setup
@@ -53,7 +53,9 @@ async def running(database: Database, valkey_url: str, tmp_path: Path) -> AsyncI
     clock, telemetry = SystemClock(), setup("test-server", settings)
     rings, wakeups = Rings(connect(valkey_url)), Wakeups(connect(valkey_url))
     carriers = capabilities_of({"simulator": ("simulator", {})})
-    intake = StoredIntake(database, clock, telemetry, Measures(telemetry, "server"))
+    intake = StoredIntake(
+        database, clock, telemetry, Measures(telemetry, "server"), Matching(b"n" * 32, frozenset(), 900.0)
+    )
     server = RpcServer(
         Parts(settings, clock, telemetry, database, rings, wakeups, carriers, frozenset({"simulator"}), {}, intake)
     )

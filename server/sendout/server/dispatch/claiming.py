@@ -49,7 +49,8 @@ class Claimer:
         while not work.stopping:
             gate = self._look()
             if gate is Gate.OPEN:
-                await self._lives.hand_back(work.take_back_unpermitted())
+                if work.breaker.gate is Gate.OPEN:  # and not: tried with the one message that is in hand
+                    await self._lives.hand_back(work.take_back_unpermitted())
                 if not (work.breaker.diverts(work.clock.monotonic()) and work.others_that_work()):
                     await asyncio.sleep(_IDLE_S)
                     continue
