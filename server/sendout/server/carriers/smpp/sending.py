@@ -103,7 +103,7 @@ class Sending:
         if self._open:
             return
         if self._unknown:
-            self._conclude(Outcome(OutcomeKind.UNKNOWN, self._known(), "NO_ANSWER"))
+            self._conclude(Outcome(OutcomeKind.UNKNOWN, self._known(), "NO_ANSWER", refused_parts=len(self._refused)))
         elif not self._refused:
             self._conclude(Outcome(OutcomeKind.ACCEPTED, self._known()))
         elif len(self._refused) == len(self.parts):
@@ -135,7 +135,13 @@ class Sending:
         """Some parts are with the SMSC and others never will be."""
         code = self._worst().code if self._refused else "GIVEN_UP"
         unmapped = any(one.unmapped for one in self._refused.values())
-        return Outcome(OutcomeKind.UNKNOWN, self._known(), f"PARTS {code}", unmapped=unmapped)
+        return Outcome(
+            OutcomeKind.UNKNOWN,
+            self._known(),
+            f"PARTS {code}",
+            refused_parts=self._refs.count(""),
+            unmapped=unmapped,
+        )
 
     def _known(self) -> tuple[str, ...]:
         """The ids that the SMSC gave; none at all is not so many empty ones."""
