@@ -70,7 +70,7 @@ async def test_a_part_that_is_refused_for_now_for_ever_is_given_up() -> None:
     async with smsc(lambda s: Answer(THROTTLED) if s.part == 2 else Answer()) as server:
         async with rig(server.port) as made:
             [outcome] = await made.submit(NUMBER, text=LONG)
-        assert outcome == Outcome(U, server.refs(), "PARTS 0x58 RTHROTTLED")
+        assert outcome == Outcome(U, server.refs(), "PARTS 0x58 RTHROTTLED", refused_parts=1)
         assert [bool(ref) for ref in outcome.refs] == [True, False, True]
         assert Counter(one.part for one in server.submits) == {1: 1, 2: sending.MOST_TRIES, 3: 1}
 
@@ -78,7 +78,9 @@ async def test_a_part_that_is_refused_for_now_for_ever_is_given_up() -> None:
 async def test_a_part_that_is_refused_for_good_leaves_the_message_unknown() -> None:
     """I2: some parts are with the SMSC, so the message may not be sent again; their ids are kept."""
     async with smsc(lambda s: Answer(BAD_NUMBER) if s.part == 2 else Answer()) as server, rig(server.port) as made:
-        assert await made.submit(NUMBER, text=LONG) == [Outcome(U, server.refs(), "PARTS 0x0B RINVDSTADR")]
+        assert await made.submit(NUMBER, text=LONG) == [
+            Outcome(U, server.refs(), "PARTS 0x0B RINVDSTADR", refused_parts=1)
+        ]
         assert [bool(ref) for ref in server.refs()] == [True, False, True]
 
 
