@@ -50,6 +50,7 @@ async def test_every_sent_message_leaves_one_usage_row(pipe: Pipeline) -> None:
 
 async def test_positions_are_dense(pipe: Pipeline) -> None:
     """Event positions run from 1 without a gap, and each message's events follow its states."""
+    pipe.simulator["delivery_delay_s"] = 2.0  # no receipt may overtake its own answer here
     accepted = await pipe.send(GOOD[:20])
     async with pipe.dispatcher():
         await pipe.until(accepted.notification["id"], {"DELIVERED": 20})
