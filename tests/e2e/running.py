@@ -22,6 +22,7 @@ class Running:
 
     process: subprocess.Popen[str]
     target: str
+    console: str
     home: Path
     printed: str
 
@@ -34,6 +35,12 @@ class Running:
     @property
     def agent_key(self) -> str:
         found = re.search(r"Agent\s+(so_\S+)", self.printed)
+        assert found, self.printed
+        return found[1]
+
+    def link(self, who: str) -> str:
+        """The single-use sign-in link of "Administrator" or "Agent"."""
+        found = re.search(rf"{who}\s+(http\S+#sol_\S+)", self.printed)
         assert found, self.printed
         return found[1]
 
@@ -51,8 +58,10 @@ def free_port() -> int:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A newcomer's environment: a home and a path, nothing else."""
-    return {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | more
+    """A newcomer's environment: a home and a path, nothing else; and a port of its own for the gateway."""
+    listen = f"127.0.0.1:{free_port()}"
+    base = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "SENDOUT_GATEWAY_LISTEN": listen}
+    return base | more
 
 
 @contextmanager
@@ -60,11 +69,12 @@ def up(home: Path, *, port: int | None = None, **more: str) -> Iterator[Running]
     """Start it in `home` and wait until it says that it runs."""
     target = f"127.0.0.1:{port or free_port()}"
     command = [sys.executable, "-m", "sendout.server", "up", "--listen", target]
+    settings = environment(home, **more)
     process = subprocess.Popen(
-        command, env=environment(home, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home
+        command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home
     )
     try:
-        yield Running(process, target, home, _until_running(process))
+        yield Running(process, target, f"http://{settings['SENDOUT_GATEWAY_LISTEN']}", home, _until_running(process))
     finally:
         if process.poll() is None:
             process.terminate()

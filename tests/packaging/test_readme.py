@@ -58,6 +58,7 @@ async def running() -> AsyncIterator[Running]:
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "SENDOUT_DATA_DIR": str(home / "data"),
         "SENDOUT_LISTEN": f"127.0.0.1:{free_port()}",
+        "SENDOUT_GATEWAY_LISTEN": f"127.0.0.1:{free_port()}",
     }
     process = await asyncio.create_subprocess_exec(
         BIN / "sendout", "up", cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE

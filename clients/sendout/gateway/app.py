@@ -18,6 +18,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from sendout.gateway import health, webhooks
+from sendout.gateway.console import rooms
+from sendout.gateway.console.sessions import SessionCookie, SessionCredentials
 from sendout.gateway.documents import page
 from sendout.gateway.protection import Protection
 from sendout.gateway.settings import GatewaySettings
@@ -38,14 +40,16 @@ _CORS_HEADERS = (
 
 def build(settings: GatewaySettings, upstream: Upstream, streams: Streams) -> ASGIApp:
     """The application. `streams` is told when the process stops."""
+    cookie = SessionCookie(settings.secure)
     middleware = []
     if settings.cors_origins:
         origins, methods = list(settings.cors_origins), ["GET", "POST", "PATCH", "DELETE"]
         middleware.append(
             Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=_CORS_HEADERS)
         )
+    middleware.append(Middleware(SessionCredentials, cookie))
     application = Starlette(
-        routes=list(_rooms(upstream, streams)),
+        routes=list(_rooms(upstream, streams, cookie)),
         middleware=middleware,
         exception_handlers={HTTPException: _unserved, Exception: _failed},
     )
@@ -53,10 +57,11 @@ def build(settings: GatewaySettings, upstream: Upstream, streams: Streams) -> AS
     return Protection(application, secure=settings.secure)
 
 
-def _rooms(upstream: Upstream, streams: Streams) -> Iterator[BaseRoute]:
+def _rooms(upstream: Upstream, streams: Streams, cookie: SessionCookie) -> Iterator[BaseRoute]:
     yield from health.routes(upstream, streams)
     yield from page.routes()
     yield from webhooks.routes(upstream)
+    yield from rooms.routes(upstream, cookie)
     yield Transcoder(upstream, streams)
 
 

@@ -1,4 +1,6 @@
-"""`sendout up`: everything on one machine. Embedded Valkey, SQLite, server and dispatcher, each its own process."""
+"""`sendout up`: everything on one machine. Embedded Valkey, SQLite, server, dispatcher and web gateway, each its own
+process.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sendout.domain.clock import SystemClock
 from sendout.server.config import ConfigError, Settings, create_secret_file
 from sendout.server.processes import StopRequest, wait_for_any
-from sendout.server.seed import CONTACT_POINT, Seeded, profile_path, seed, write_profile
+from sendout.server.seed import CONTACT_POINT, Seeded, profile_path, seed, sign_in_links, write_profile
 from sendout.storage.engine import Database
 from sendout.storage.migrate import migrate
 from sendout.storage.ring import RedisError, connect
@@ -71,14 +73,17 @@ async def up(settings: Settings) -> None:
         stop = StopRequest()
         valkey = await _start(running, "valkey", server_command(folder, socket_path(folder), append_only=True))
         await _answers(settings, valkey)
-        seeded = await _prepare(settings)
+        seeded, links = await _prepare(settings)
         environment = _environment(settings, secret)
         children = [valkey]
         for part in ("serve", "dispatch"):
             command = [sys.executable, "-m", "sendout.server", part]
             children.append(await _start(running, part, command, environment))
         await _ready(settings.server.listen, children)
-        _welcome(settings, seeded)
+        command = [sys.executable, "-m", "sendout.gateway"]
+        children.append(await _start(running, "gateway", command, _gateway_environment(settings)))
+        await _reachable(children)
+        _welcome(settings, seeded, links)
         await wait_for_any(stop.wait(), *(child.keep_running() for child in children))
         print("\nStopping: accepted messages that have not left stay in the queue.", flush=True)
 
@@ -130,6 +135,16 @@ def _environment(settings: Settings, secret: Path) -> dict[str, str]:
     return os.environ | decided
 
 
+def _gateway_environment(settings: Settings) -> dict[str, str]:
+    """The gateway's own settings, and the server of this `up` behind it."""
+    return os.environ | {"SENDOUT_TARGET": settings.server.listen, "SENDOUT_GATEWAY_LISTEN": _gateway_address()}
+
+
+def _gateway_address() -> str:
+    """Where the gateway listens."""
+    return os.environ.get("SENDOUT_GATEWAY_LISTEN") or "127.0.0.1:8080"
+
+
 async def _answers(settings: Settings, valkey: Child) -> None:
     client = connect(f"unix://{socket_path(settings.storage.data_dir)}")
     async with asyncio.timeout(_START_S):
@@ -144,12 +159,14 @@ async def _answers(settings: Settings, valkey: Child) -> None:
         raise ConfigError(f"The embedded Valkey did not start; {settings.storage.data_dir}/valkey.log says why.")
 
 
-async def _prepare(settings: Settings) -> Seeded | None:
+async def _prepare(settings: Settings) -> tuple[Seeded | None, list[tuple[str, str]]]:
+    """The database as it must be; what was put into an empty one; and who may sign in by which link, for this once."""
     database = Database(settings.storage.database_url)
     try:
         clock = SystemClock()
         await migrate(database, clock)
-        return await seed(database, clock, next(iter(settings.carriers)))
+        seeded = await seed(database, clock, next(iter(settings.carriers)))
+        return seeded, await sign_in_links(database, clock, f"http://{_gateway_address()}")
     finally:
         await database.close()
 
@@ -166,11 +183,28 @@ async def _ready(address: str, children: list[Child]) -> None:
             except grpc.aio.AioRpcError:
                 pass
             await asyncio.sleep(0.05)
+    _refuse_ended(children)
+
+
+async def _reachable(children: list[Child]) -> None:
+    """Until the gateway takes connections, or a part has ended."""
+    host, _, port = _gateway_address().rpartition(":")
+    async with asyncio.timeout(_START_S):
+        while all(child.process.returncode is None for child in children):
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+    _refuse_ended(children)
+
+
+def _refuse_ended(children: list[Child]) -> None:
     failed = next(child for child in children if child.process.returncode is not None)
     raise ConfigError(f"{failed.name} did not start; its last lines above say why.")
 
 
-def _welcome(settings: Settings, seeded: Seeded | None) -> None:
+def _welcome(settings: Settings, seeded: Seeded | None, links: list[tuple[str, str]]) -> None:
     target = settings.server.listen
     lines = ["", f"Sendout is running. gRPC at {target}, data in {settings.storage.data_dir}.", ""]
     if seeded is not None:
@@ -185,7 +219,10 @@ def _welcome(settings: Settings, seeded: Seeded | None) -> None:
             f"  Agent          {seeded.agent_key}",
             "",
         ]
+    lines += [f"The console is at http://{_gateway_address()}. Sign in by a link; each works once, within 15 minutes:"]
+    lines += [f"  {who:<13}  {link}" for who, link in links]
     lines += [
+        "",
         "Try this in a second terminal (the simulator's phones answer; 0151 is unreachable, 12345 is no number):",
         "",
         f"  {_sendout()} send --contact-point {CONTACT_POINT} --wait --invalid-recipients skip \\",

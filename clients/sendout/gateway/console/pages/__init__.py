@@ -1,0 +1,1 @@
+"""One module per page: its routes, and what its template shows. `rooms` lists them."""

@@ -1,0 +1,24 @@
+"""All pages of the console as routes of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from starlette.routing import Route
+
+from sendout.gateway.console import rendering
+from sendout.gateway.console.pages import sign_in, welcome
+from sendout.gateway.console.sessions import SessionCookie
+from sendout.gateway.console.visits import Console
+from sendout.gateway.upstream import Upstream
+
+_PAGES = (sign_in, welcome)
+"""The modules with the pages; each has `routes(console)`."""
+
+
+def routes(upstream: Upstream, cookie: SessionCookie) -> Iterator[Route]:
+    """The pages and the static files."""
+    console = Console(upstream, cookie)
+    yield rendering.static_route()
+    for module in _PAGES:
+        yield from module.routes(console)

@@ -1,0 +1,79 @@
+// Calls of the server, by the routes of the REST API (/api lists them) with the session of this browser.
+
+/** What the server, or the gateway before it, refused. */
+export class Refused extends Error {
+  constructor(http, error) {
+    super(error.message || "This did not work. Try again in a moment.");
+    this.http = http;
+    this.status = error.status || "";
+    this.details = error.details || [];
+    this.reason = this.detail("ErrorInfo").reason || "";
+    this.violations = this.detail("BadRequest").fieldViolations || [];
+  }
+
+  /** A detail of `google.rpc`, such as "QuotaFailure"; empty where there is none. */
+  detail(kind) {
+    return this.details.find((one) => one["@type"].endsWith(`google.rpc.${kind}`)) || {};
+  }
+}
+
+function csrfToken() {
+  return document.querySelector('meta[name="csrf-token"]')?.content || "";
+}
+
+/**
+ * One call: the answer as an object, without the fields that have their default value.
+ * Throws Refused, and an AbortError where `signal` ended it. Whoever is signed out is led to the sign-in page.
+ */
+export async function call(verb, path, body, { signal } = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: verb,
+      headers: { "content-type": "application/json", "x-csrf-token": csrfToken() },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, { status: "UNAVAILABLE", message: "Sendout cannot be reached. Check your connection; nothing here is lost." });
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  if (response.status === 401 && location.pathname !== "/sign-in") toSignIn();
+  throw new Refused(response.status, answer.error || {});
+}
+
+function toSignIn() {
+  location.assign(`/sign-in?then=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** Every entry of a list that comes in pages; `name` is the field they are in. */
+export async function all(path, name) {
+  const found = [];
+  let token = "";
+  do {
+    const page = await call("GET", `${path}${path.includes("?") ? "&" : "?"}page_size=1000&page_token=${encodeURIComponent(token)}`);
+    found.push(...(page[name] || []));
+    token = page.nextPageToken || "";
+  } while (token);
+  return found;
+}
+
+/**
+ * Follows a stream of the server. `message` gets each answer, `ended` is told once there is no more, and `trouble`
+ * whenever the connection breaks; the browser then connects again by itself. Answers with a function that stops it.
+ */
+export function follow(path, { message, ended = () => {}, trouble = () => {} }) {
+  const source = new EventSource(path);
+  source.onmessage = (event) => message(JSON.parse(event.data));
+  source.addEventListener("end", () => {
+    source.close();
+    ended();
+  });
+  source.onerror = (event) => {
+    const said = event.data ? JSON.parse(event.data).error : undefined;
+    trouble(said ? said.message : "The connection broke off. Trying again.", source.readyState === EventSource.CLOSED);
+  };
+  return () => source.close();
+}

@@ -1,0 +1,58 @@
+"""What tests do in the browser, in the words of whoever uses it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+SIZES = ((1280, 900), (375, 740))
+
+
+@dataclass
+class Person:
+    """Somebody with a browser."""
+
+    PASSWORD: ClassVar[str] = "correct horse battery"
+
+    page: Page
+    user: str
+    screenshots: Path
+
+    async def sign_in(self, password: str = PASSWORD) -> None:
+        """By name and password; ends on the Welcome screen."""
+        await self.page.goto("/sign-in")
+        await self.page.get_by_label("User name").fill(self.user)
+        await self.page.get_by_label("Password").fill(password)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await expect(self.page.get_by_role("heading", name="Welcome")).to_be_visible()
+
+    async def look(self, name: str) -> None:
+        """Photograph the page as it is, wide and narrow, light and dark; axe finds nothing in any of them."""
+        await look(self.page, self.screenshots, name)
+
+
+async def look(page: Page, folder: Path, name: str) -> None:
+    """The same for a page of nobody."""
+    for width, height in SIZES:
+        await page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            folder.mkdir(parents=True, exist_ok=True)
+            await page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+            overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert overflow <= 0, f"{name} is {overflow} px wider than {width} px"
+            found = await Axe().run(page)
+            assert found.violations_count == 0, f"{name} {width} {scheme}\n{found.generate_report()}"
+    await page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
+    await page.emulate_media(color_scheme="light")
+
+
+def slug(text: str) -> str:
+    """A text as a name of a file."""
+    return re.sub(r"\W+", "-", text).strip("-")
