@@ -6,12 +6,14 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from sendout.domain.rates import SECOND, Limit, Pace, earliest, grant, lost
+from sendout.domain.rates import SECOND, Eased, Limit, Pace, earliest, grant, interval, lost, share_left
 from sendout.storage.ranges import Range
-from sendout.storage.ring import Asked, Fenced, Lost, Rate, Ring, connect
+from sendout.storage.ring import Asked, DayCap, Fenced, Lost, Permits, Rate, Ring, Uncounted, connect
 from tests.unit.domain.test_rates import most_in_a_second
 
 A, B, C = (uuid.UUID(int=n) for n in (1, 2, 3))
@@ -183,3 +185,75 @@ async def test_the_account_paces_all_contact_points(ring: Ring) -> None:
         )
         writes.append(((time.monotonic() + permits.waits[0]) * SECOND, 1))
     assert most_in_a_second(writes) <= 100
+
+
+async def test_too_fast_pauses_and_halves_the_rate_once(ring: Ring) -> None:
+    """After a "too fast" nothing leaves during the pause, then half the rate; what was under way halves no more."""
+    epoch, _ = await ring.open("m")
+    for _ in range(3):
+        await ring.slow("cp", 2.0)
+    waits = [wait for wait in await permit(ring, epoch, [1] * 20) if wait is not None]
+    assert 1.9 < waits[0] <= 2.1
+    gaps = [later - earlier for earlier, later in pairwise(waits)]
+    assert gaps == pytest.approx([interval(Limit(50.0), 1) / SECOND] * len(gaps), abs=1e-4)
+
+
+async def test_an_eased_rate_comes_back(ring: Ring, valkey_url: str) -> None:
+    """The script gives the rate back as domain.rates says, and all of it in the end."""
+    client = connect(valkey_url)
+    for seconds in (0.0, 2.0, 5.0, 9.0, 30.0):
+        await client.flushall()
+        epoch, _ = await ring.open("m")
+        now = await _micros(client)
+        kept = {"tat": str(now), "share": "0.5", "eased": str(now - seconds * SECOND), "paused": "0"}
+        await client.hset("so:{acct}:tat:p:cp", mapping=kept)
+        waits = [wait for wait in await permit(ring, epoch, [1] * 10) if wait is not None]
+        expected = interval(Limit(100.0 * share_left(Eased(0.5, now - seconds * SECOND), now)), 1) / SECOND
+        gaps = [later - earlier for earlier, later in pairwise(waits[1:])]
+        assert gaps == pytest.approx([expected] * len(gaps), rel=0.02), seconds
+    await client.aclose()
+
+
+async def _micros(client: Any) -> int:
+    seconds, micros = await client.time()
+    return int(seconds) * 1_000_000 + int(micros)
+
+
+async def test_who_opted_out_gets_no_permit_and_costs_none(ring: Ring) -> None:
+    """I7: a stopped number is answered without a slot, an allowed one again with one; others keep their pace."""
+    epoch, _ = await ring.open("m")
+    asked = [Asked("a", 1, b"one"), Asked("b", 1, b"two"), Asked("c", 1, b"three")]
+
+    async def waits(messages: list[Asked]) -> list[float | None]:
+        permits = await ring.permit(epoch, 1, "cp", Rate(100.0, 1), None, messages, grace=0.05, horizon=5.0)
+        return permits.waits
+
+    await ring.stop("cp", [b"two"])
+    await ring.stop("", [b"three"])
+    first = await waits(asked)
+    assert first[0] is not None
+    assert first[1:] == [None, None]
+    await ring.allow("cp", [b"two"])
+    assert (await waits([Asked("b", 1, b"two")]))[0] is not None
+
+
+async def test_a_day_is_counted_before_it_is_used(ring: Ring) -> None:
+    """A cap permits nothing of a day that was not counted, then what is left of it, and a void permit is free."""
+    epoch, _ = await ring.open("m")
+
+    async def ask(*messages: str) -> Permits:
+        asked = [Asked(name, 2, b"k") for name in messages]
+        cap = DayCap(5, "2026-01-01")
+        return await ring.permit(epoch, 1, "cp", Rate(100.0, 1), None, asked, grace=0.05, horizon=5.0, cap=cap)
+
+    with pytest.raises(Uncounted):
+        await ask("a")
+    await ring.count_day("cp", "2026-01-01", 1)
+    await ring.count_day("cp", "2026-01-01", 5)  # a second count changes nothing
+    answer = await ask("a", "b", "c")
+    assert (len(answer.waits), answer.capped) == (2, True)
+    assert not (await ask("a")).capped  # its first permit was void: it asks anew
+    assert (await ask("c")).capped
+    await ring.refund("cp", "2026-01-01", 2)
+    assert not (await ask("c")).capped
+    assert await ring.day_used("cp", "2026-01-01") == 5

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendout.domain.rates import SECOND, Limit, Pace, earliest, grant, interval, is_lost, lost
+from sendout.domain.rates import SECOND, Eased, Limit, Pace, earliest, eased, grant, interval, is_lost, lost, share_left
 
 
 def most_in_a_second(writes: list[tuple[float, int]]) -> int:
@@ -75,3 +76,15 @@ def test_a_lost_pace_pauses_and_never_bursts() -> None:
     assert lost(limit, 5.0).tat == 5.0 + SECOND + limit.grace
     assert not is_lost(limit, lost(limit, 0.0), 0.0, 200_000)
     assert is_lost(limit, Pace(10 * SECOND), 0.0, 200_000)
+
+
+def test_a_rate_that_was_too_fast_comes_back_by_and_by() -> None:
+    """Half the rate for ten seconds at least, then five hundredths a second more, and never more than all of it."""
+    first = eased(Eased(), 0.0, 2 * SECOND)
+    assert first == Eased(0.5, 10 * SECOND)
+    assert eased(first, 3 * SECOND, SECOND) == first  # what was under way halves nothing more
+    assert eased(first, 3 * SECOND, 30 * SECOND) == Eased(0.5, 33 * SECOND)
+    assert share_left(first, 5 * SECOND) == 0.5
+    assert share_left(first, 14 * SECOND) == pytest.approx(0.7)
+    assert share_left(first, 60 * SECOND) == 1.0
+    assert eased(first, 14 * SECOND, SECOND).share == pytest.approx(0.35)
