@@ -24,6 +24,7 @@ from sendout.server.config_sections import DispatchSettings
 from sendout.server.dispatch.dispatcher import Dispatcher
 from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.replies import Replies
 from sendout.server.dispatch.work import Work
 from sendout.server.telemetry import setup
 from sendout.storage import tallies
@@ -124,7 +125,8 @@ class Pipeline:
         """A running dispatcher, drained at the end."""
         telemetry = setup("test", load_settings())
         measures = Measures(telemetry, "simulator")
-        intake = StoredIntake(self.database, self.clock, telemetry, measures, self.matching)
+        replies = Replies(self.database, self.clock, self.rings, NUMBER_SECRET, measures)
+        intake = StoredIntake(self.database, self.clock, telemetry, measures, self.matching, replies)
         context = CarrierContext(
             "simulator", self.simulator, self.clock, intake, {"handsets": HandsetStore(self.database)}
         )
@@ -139,7 +141,7 @@ class Pipeline:
             telemetry,
             measures,
         )
-        dispatcher = Dispatcher(work, intake, name)
+        dispatcher = Dispatcher(work, intake, replies, name)
         await dispatcher.start()
         try:
             yield dispatcher

@@ -21,9 +21,10 @@ from sendout.server.config import load_settings
 from sendout.server.dispatch.dispatcher import Dispatcher
 from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.replies import Replies
 from sendout.server.dispatch.work import Fellow, Work
 from sendout.server.telemetry import setup
-from tests.integration.pipeline import Pipeline
+from tests.integration.pipeline import NUMBER_SECRET, Pipeline
 
 Answer = Callable[[Outgoing], Outcome]
 
@@ -98,11 +99,12 @@ async def accounts(p: Pipeline, **made: Callable[[CarrierContext], Scripted]) ->
     dispatchers: list[Dispatcher] = []
     for name, make in made.items():
         measures = Measures(telemetry, name)
-        intake = StoredIntake(p.database, p.clock, telemetry, measures, p.matching)
+        replies = Replies(p.database, p.clock, p.rings, NUMBER_SECRET, measures)
+        intake = StoredIntake(p.database, p.clock, telemetry, measures, p.matching, replies)
         carriers[name] = make(CarrierContext(name, {}, p.clock, intake))
         ring = p.rings.of(name)
         parts = (name, p.database, ring, carriers[name], p.clock, p.settings, telemetry, measures, None, fellows)
-        dispatchers.append(Dispatcher(Work(*parts), intake, "d1"))
+        dispatchers.append(Dispatcher(Work(*parts), intake, replies, "d1"))
     async with AsyncExitStack() as stack:
         stack.callback(telemetry.shutdown)
         for dispatcher in dispatchers:

@@ -20,6 +20,7 @@ from sendout.server.commands.api_keys import ApiKeys
 from sendout.server.config import load_settings
 from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.replies import Replies
 from sendout.server.rpc.server import Parts, RpcServer
 from sendout.server.telemetry import setup
 from sendout.storage.engine import Database
@@ -53,9 +54,10 @@ async def running(database: Database, valkey_url: str, tmp_path: Path) -> AsyncI
     clock, telemetry = SystemClock(), setup("test-server", settings)
     rings, wakeups = Rings(connect(valkey_url)), Wakeups(connect(valkey_url))
     carriers = capabilities_of({"simulator": ("simulator", {})})
-    intake = StoredIntake(
-        database, clock, telemetry, Measures(telemetry, "server"), Matching(b"n" * 32, frozenset(), 900.0)
-    )
+    measures = Measures(telemetry, "server")
+    replies = Replies(database, clock, rings, settings.secrets.derive("numbers"), measures)
+    matching = Matching(b"n" * 32, frozenset(), 900.0)
+    intake = StoredIntake(database, clock, telemetry, measures, matching, replies)
     server = RpcServer(
         Parts(settings, clock, telemetry, database, rings, wakeups, carriers, frozenset({"simulator"}), {}, intake)
     )

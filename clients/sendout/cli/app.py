@@ -19,6 +19,7 @@ from sendout.cli import (
     billing,
     consents,
     contact_points,
+    conversations,
     history,
     output,
     sending,
@@ -110,5 +111,5 @@ app = typer.Typer(
     + "\n\nThe server and the key come from SENDOUT_TARGET and SENDOUT_API_KEY, or from the profile that sendout up "
     "writes.",
 )
-for room in (sending, history, administration, users, contact_points, consents, snippets, billing):
+for room in (sending, history, administration, users, contact_points, consents, conversations, snippets, billing):
     room.register(app)

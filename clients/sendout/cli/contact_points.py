@@ -55,6 +55,9 @@ Fallback = Annotated[
     list[str] | None,
     typer.Option("--fallback-carrier", help='Carrier to try next; may be repeated, in order, "" for none.'),
 ]
+OptOutReply = Annotated[str | None, typer.Option("--opt-out-reply", help='Answer to STOP; "" for the built-in one.')]
+OptInReply = Annotated[str | None, typer.Option("--opt-in-reply", help='Answer to START; "" for the built-in one.')]
+HelpReply = Annotated[str | None, typer.Option("--help-reply", help='Answer to HELP; "" for the built-in one.')]
 Enabled = Annotated[bool | None, typer.Option("--enabled/--disabled", help="Whether it may be sent from.")]
 
 
@@ -118,6 +121,9 @@ def _show(point: ContactPoint) -> None:
             ),
             ("Per number and hour", f"{point.number_messages_per_hour:,}" if point.number_messages_per_hour else "any"),
             ("Backlog", f"at most {point.max_backlog_hours:,} h"),
+            ("Answer to STOP", point.opt_out_reply or "built in"),
+            ("Answer to START", point.opt_in_reply or "built in"),
+            ("Answer to HELP", point.help_reply or "built in"),
             ("Changed", output.local(point.update_time)),
         ]
     )
@@ -148,6 +154,9 @@ def create_point(
     number_messages_per_hour: PerNumber = None,
     max_backlog_hours: Backlog = None,
     fallback_carrier: Fallback = None,
+    opt_out_reply: OptOutReply = None,
+    opt_in_reply: OptInReply = None,
+    help_reply: HelpReply = None,
     enabled: Enabled = None,
     form: Output = Format.TEXT,
 ) -> None:
@@ -181,6 +190,9 @@ def update_point(
     number_messages_per_hour: PerNumber = None,
     max_backlog_hours: Backlog = None,
     fallback_carrier: Fallback = None,
+    opt_out_reply: OptOutReply = None,
+    opt_in_reply: OptInReply = None,
+    help_reply: HelpReply = None,
     enabled: Enabled = None,
     form: Output = Format.TEXT,
 ) -> None:

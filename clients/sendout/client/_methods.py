@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from sendout.client import _administration, _billing, _consents, _history, _people, _sending, _snippets
+from sendout.client import _administration, _billing, _consents, _conversations, _history, _people, _sending, _snippets
 from sendout.client._calls import Call, unary
 
 
@@ -93,5 +93,10 @@ class Methods:
     get_session = _people.get_session
     sign_out = _people.sign_out
     sign_out_everywhere = _people.sign_out_everywhere
+
+    conversations = _conversations.conversations
+    conversation = _conversations.conversation
+    reply_to_conversation = _conversations.reply_to_conversation
+    close_conversation = _conversations.close_conversation
 
     rpc = rpc

@@ -31,7 +31,7 @@ class QuietHours(_message.Message):
     def __init__(self, start: _Optional[str] = ..., end: _Optional[str] = ..., fallback_time_zone: _Optional[str] = ...) -> None: ...
 
 class ContactPoint(_message.Message):
-    __slots__ = ("contact_point_id", "label", "sender", "carrier", "default_region", "send_notification_roles", "start_conversation_roles", "emoji_enabled", "max_segments", "segments_per_second", "burst_segments", "daily_segment_cap", "cap_time_zone", "allowed_countries", "quiet_hours", "smart_encoding", "enabled", "create_time", "update_time", "consent_policy", "number_messages_per_hour", "max_backlog_hours", "fallback_carriers")
+    __slots__ = ("contact_point_id", "label", "sender", "carrier", "default_region", "send_notification_roles", "start_conversation_roles", "emoji_enabled", "max_segments", "segments_per_second", "burst_segments", "daily_segment_cap", "cap_time_zone", "allowed_countries", "quiet_hours", "smart_encoding", "enabled", "create_time", "update_time", "consent_policy", "number_messages_per_hour", "max_backlog_hours", "fallback_carriers", "opt_out_reply", "opt_in_reply", "help_reply")
     CONTACT_POINT_ID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SENDER_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,9 @@ class ContactPoint(_message.Message):
     NUMBER_MESSAGES_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
     MAX_BACKLOG_HOURS_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_CARRIERS_FIELD_NUMBER: _ClassVar[int]
+    OPT_OUT_REPLY_FIELD_NUMBER: _ClassVar[int]
+    OPT_IN_REPLY_FIELD_NUMBER: _ClassVar[int]
+    HELP_REPLY_FIELD_NUMBER: _ClassVar[int]
     contact_point_id: str
     label: str
     sender: str
@@ -78,4 +81,7 @@ class ContactPoint(_message.Message):
     number_messages_per_hour: int
     max_backlog_hours: int
     fallback_carriers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, contact_point_id: _Optional[str] = ..., label: _Optional[str] = ..., sender: _Optional[str] = ..., carrier: _Optional[str] = ..., default_region: _Optional[str] = ..., send_notification_roles: _Optional[_Iterable[str]] = ..., start_conversation_roles: _Optional[_Iterable[str]] = ..., emoji_enabled: bool = ..., max_segments: _Optional[int] = ..., segments_per_second: _Optional[float] = ..., burst_segments: _Optional[int] = ..., daily_segment_cap: _Optional[int] = ..., cap_time_zone: _Optional[str] = ..., allowed_countries: _Optional[_Iterable[str]] = ..., quiet_hours: _Optional[_Union[QuietHours, _Mapping]] = ..., smart_encoding: bool = ..., enabled: bool = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consent_policy: _Optional[_Union[ConsentPolicy, str]] = ..., number_messages_per_hour: _Optional[int] = ..., max_backlog_hours: _Optional[int] = ..., fallback_carriers: _Optional[_Iterable[str]] = ...) -> None: ...
+    opt_out_reply: str
+    opt_in_reply: str
+    help_reply: str
+    def __init__(self, contact_point_id: _Optional[str] = ..., label: _Optional[str] = ..., sender: _Optional[str] = ..., carrier: _Optional[str] = ..., default_region: _Optional[str] = ..., send_notification_roles: _Optional[_Iterable[str]] = ..., start_conversation_roles: _Optional[_Iterable[str]] = ..., emoji_enabled: bool = ..., max_segments: _Optional[int] = ..., segments_per_second: _Optional[float] = ..., burst_segments: _Optional[int] = ..., daily_segment_cap: _Optional[int] = ..., cap_time_zone: _Optional[str] = ..., allowed_countries: _Optional[_Iterable[str]] = ..., quiet_hours: _Optional[_Union[QuietHours, _Mapping]] = ..., smart_encoding: bool = ..., enabled: bool = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consent_policy: _Optional[_Union[ConsentPolicy, str]] = ..., number_messages_per_hour: _Optional[int] = ..., max_backlog_hours: _Optional[int] = ..., fallback_carriers: _Optional[_Iterable[str]] = ..., opt_out_reply: _Optional[str] = ..., opt_in_reply: _Optional[str] = ..., help_reply: _Optional[str] = ...) -> None: ...

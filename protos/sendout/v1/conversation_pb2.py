@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sendout.v1 import message_pb2 as sendout_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsendout/v1/conversation.proto\x12\nsendout.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sendout/v1/message.proto\"\xdf\x02\n\x0c\x43onversation\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cphone_number\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnotification_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nmessage_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x32\n\x05state\x18\x06 \x01(\x0e\x32\x1d.sendout.v1.ConversationStateB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x65ntry_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x84\x02\n\x11\x43onversationEntry\x12\x16\n\x08\x65ntry_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\tdirection\x18\x02 \x01(\x0e\x32\x15.sendout.v1.DirectionB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cprincipal_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nmessage_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x05state\x18\x07 \x01(\x0e\x32\x18.sendout.v1.MessageStateB\x04\xe2\x41\x01\x03*s\n\x11\x43onversationState\x12\"\n\x1e\x43ONVERSATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONVERSATION_STATE_OPEN\x10\x01\x12\x1d\n\x19\x43ONVERSATION_STATE_CLOSED\x10\x02*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsendout/v1/conversation.proto\x12\nsendout.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sendout/v1/message.proto\"\xfb\x02\n\x0c\x43onversation\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63ontact_point_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cphone_number\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnotification_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nmessage_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x32\n\x05state\x18\x06 \x01(\x0e\x32\x1d.sendout.v1.ConversationStateB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x65ntry_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cneeds_review\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\"\x84\x02\n\x11\x43onversationEntry\x12\x16\n\x08\x65ntry_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\tdirection\x18\x02 \x01(\x0e\x32\x15.sendout.v1.DirectionB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cprincipal_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nmessage_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x05state\x18\x07 \x01(\x0e\x32\x18.sendout.v1.MessageStateB\x04\xe2\x41\x01\x03*s\n\x11\x43onversationState\x12\"\n\x1e\x43ONVERSATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONVERSATION_STATE_OPEN\x10\x01\x12\x1d\n\x19\x43ONVERSATION_STATE_CLOSED\x10\x02*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATION'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_CONVERSATION'].fields_by_name['update_time']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_CONVERSATION'].fields_by_name['needs_review']._loaded_options = None
+  _globals['_CONVERSATION'].fields_by_name['needs_review']._serialized_options = b'\342A\001\003'
   _globals['_CONVERSATIONENTRY'].fields_by_name['entry_id']._loaded_options = None
   _globals['_CONVERSATIONENTRY'].fields_by_name['entry_id']._serialized_options = b'\342A\001\003'
   _globals['_CONVERSATIONENTRY'].fields_by_name['direction']._loaded_options = None
@@ -66,12 +68,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONENTRY'].fields_by_name['message_id']._serialized_options = b'\342A\001\003'
   _globals['_CONVERSATIONENTRY'].fields_by_name['state']._loaded_options = None
   _globals['_CONVERSATIONENTRY'].fields_by_name['state']._serialized_options = b'\342A\001\003'
-  _globals['_CONVERSATIONSTATE']._serialized_start=754
-  _globals['_CONVERSATIONSTATE']._serialized_end=869
-  _globals['_DIRECTION']._serialized_start=871
-  _globals['_DIRECTION']._serialized_end=956
+  _globals['_CONVERSATIONSTATE']._serialized_start=782
+  _globals['_CONVERSATIONSTATE']._serialized_end=897
+  _globals['_DIRECTION']._serialized_start=899
+  _globals['_DIRECTION']._serialized_end=984
   _globals['_CONVERSATION']._serialized_start=138
-  _globals['_CONVERSATION']._serialized_end=489
-  _globals['_CONVERSATIONENTRY']._serialized_start=492
-  _globals['_CONVERSATIONENTRY']._serialized_end=752
+  _globals['_CONVERSATION']._serialized_end=517
+  _globals['_CONVERSATIONENTRY']._serialized_start=520
+  _globals['_CONVERSATIONENTRY']._serialized_end=780
 # @@protoc_insertion_point(module_scope)

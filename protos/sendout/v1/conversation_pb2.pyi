@@ -30,7 +30,7 @@ DIRECTION_INBOUND: Direction
 DIRECTION_OUTBOUND: Direction
 
 class Conversation(_message.Message):
-    __slots__ = ("conversation_id", "contact_point_id", "phone_number", "notification_id", "message_id", "state", "entry_count", "create_time", "update_time")
+    __slots__ = ("conversation_id", "contact_point_id", "phone_number", "notification_id", "message_id", "state", "entry_count", "create_time", "update_time", "needs_review")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     CONTACT_POINT_ID_FIELD_NUMBER: _ClassVar[int]
     PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class Conversation(_message.Message):
     ENTRY_COUNT_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_REVIEW_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     contact_point_id: str
     phone_number: str
@@ -49,7 +50,8 @@ class Conversation(_message.Message):
     entry_count: int
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, conversation_id: _Optional[str] = ..., contact_point_id: _Optional[str] = ..., phone_number: _Optional[str] = ..., notification_id: _Optional[str] = ..., message_id: _Optional[str] = ..., state: _Optional[_Union[ConversationState, str]] = ..., entry_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    needs_review: bool
+    def __init__(self, conversation_id: _Optional[str] = ..., contact_point_id: _Optional[str] = ..., phone_number: _Optional[str] = ..., notification_id: _Optional[str] = ..., message_id: _Optional[str] = ..., state: _Optional[_Union[ConversationState, str]] = ..., entry_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., needs_review: bool = ...) -> None: ...
 
 class ConversationEntry(_message.Message):
     __slots__ = ("entry_id", "direction", "text", "time", "principal_id", "message_id", "state")

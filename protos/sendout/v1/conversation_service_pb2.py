@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from sendout.v1 import conversation_pb2 as sendout_dot_v1_dot_conversation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sendout/v1/conversation_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dsendout/v1/conversation.proto\"\xa2\x01\n\x18ListConversationsRequest\x12\x18\n\x10\x63ontact_point_id\x18\x01 \x01(\t\x12\x17\n\x0fnotification_id\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.sendout.v1.ConversationState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"q\n\x19ListConversationsResponse\x12\x35\n\rconversations\x18\x01 \x03(\x0b\x32\x18.sendout.v1.ConversationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"^\n\x16GetConversationRequest\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xa4\x01\n\x17GetConversationResponse\x12\x34\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x18.sendout.v1.ConversationB\x04\xe2\x41\x01\x03\x12\x34\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1d.sendout.v1.ConversationEntryB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"y\n\x1aReplyToConversationRequest\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cmax_segments\x18\x04 \x01(\x05\"i\n\x1bReplyToConversationResponse\x12\x32\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1d.sendout.v1.ConversationEntryB\x04\xe2\x41\x01\x03\x12\x16\n\x08replayed\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\"9\n\x18\x43loseConversationRequest\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\x19\x43loseConversationResponse\x12\x34\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x18.sendout.v1.ConversationB\x04\xe2\x41\x01\x03\x32\xd4\x04\n\x13\x43onversationService\x12{\n\x11ListConversations\x12$.sendout.v1.ListConversationsRequest\x1a%.sendout.v1.ListConversationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/conversations\x12\x87\x01\n\x0fGetConversation\x12\".sendout.v1.GetConversationRequest\x1a#.sendout.v1.GetConversationResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/conversations/{conversation_id}\x12\x9c\x01\n\x13ReplyToConversation\x12&.sendout.v1.ReplyToConversationRequest\x1a\'.sendout.v1.ReplyToConversationResponse\"4\x82\xd3\xe4\x93\x02.\")/v1/conversations/{conversation_id}:reply:\x01*\x12\x96\x01\n\x11\x43loseConversation\x12$.sendout.v1.CloseConversationRequest\x1a%.sendout.v1.CloseConversationResponse\"4\x82\xd3\xe4\x93\x02.\")/v1/conversations/{conversation_id}:close:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sendout/v1/conversation_service.proto\x12\nsendout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dsendout/v1/conversation.proto\"\xb8\x01\n\x18ListConversationsRequest\x12\x18\n\x10\x63ontact_point_id\x18\x01 \x01(\t\x12\x17\n\x0fnotification_id\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.sendout.v1.ConversationState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x14\n\x0cneeds_review\x18\x06 \x01(\x08\"q\n\x19ListConversationsResponse\x12\x35\n\rconversations\x18\x01 \x03(\x0b\x32\x18.sendout.v1.ConversationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"^\n\x16GetConversationRequest\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xa4\x01\n\x17GetConversationResponse\x12\x34\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x18.sendout.v1.ConversationB\x04\xe2\x41\x01\x03\x12\x34\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1d.sendout.v1.ConversationEntryB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"y\n\x1aReplyToConversationRequest\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cmax_segments\x18\x04 \x01(\x05\"i\n\x1bReplyToConversationResponse\x12\x32\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1d.sendout.v1.ConversationEntryB\x04\xe2\x41\x01\x03\x12\x16\n\x08replayed\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\"9\n\x18\x43loseConversationRequest\x12\x1d\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\x19\x43loseConversationResponse\x12\x34\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x18.sendout.v1.ConversationB\x04\xe2\x41\x01\x03\x32\xd4\x04\n\x13\x43onversationService\x12{\n\x11ListConversations\x12$.sendout.v1.ListConversationsRequest\x1a%.sendout.v1.ListConversationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/conversations\x12\x87\x01\n\x0fGetConversation\x12\".sendout.v1.GetConversationRequest\x1a#.sendout.v1.GetConversationResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/conversations/{conversation_id}\x12\x9c\x01\n\x13ReplyToConversation\x12&.sendout.v1.ReplyToConversationRequest\x1a\'.sendout.v1.ReplyToConversationResponse\"4\x82\xd3\xe4\x93\x02.\")/v1/conversations/{conversation_id}:reply:\x01*\x12\x96\x01\n\x11\x43loseConversation\x12$.sendout.v1.CloseConversationRequest\x1a%.sendout.v1.CloseConversationResponse\"4\x82\xd3\xe4\x93\x02.\")/v1/conversations/{conversation_id}:close:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,21 +67,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONSERVICE'].methods_by_name['CloseConversation']._loaded_options = None
   _globals['_CONVERSATIONSERVICE'].methods_by_name['CloseConversation']._serialized_options = b'\202\323\344\223\002.\")/v1/conversations/{conversation_id}:close:\001*'
   _globals['_LISTCONVERSATIONSREQUEST']._serialized_start=148
-  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=310
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=312
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=425
-  _globals['_GETCONVERSATIONREQUEST']._serialized_start=427
-  _globals['_GETCONVERSATIONREQUEST']._serialized_end=521
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=524
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=688
-  _globals['_REPLYTOCONVERSATIONREQUEST']._serialized_start=690
-  _globals['_REPLYTOCONVERSATIONREQUEST']._serialized_end=811
-  _globals['_REPLYTOCONVERSATIONRESPONSE']._serialized_start=813
-  _globals['_REPLYTOCONVERSATIONRESPONSE']._serialized_end=918
-  _globals['_CLOSECONVERSATIONREQUEST']._serialized_start=920
-  _globals['_CLOSECONVERSATIONREQUEST']._serialized_end=977
-  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_start=979
-  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_end=1060
-  _globals['_CONVERSATIONSERVICE']._serialized_start=1063
-  _globals['_CONVERSATIONSERVICE']._serialized_end=1659
+  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=332
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=334
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=447
+  _globals['_GETCONVERSATIONREQUEST']._serialized_start=449
+  _globals['_GETCONVERSATIONREQUEST']._serialized_end=543
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=546
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=710
+  _globals['_REPLYTOCONVERSATIONREQUEST']._serialized_start=712
+  _globals['_REPLYTOCONVERSATIONREQUEST']._serialized_end=833
+  _globals['_REPLYTOCONVERSATIONRESPONSE']._serialized_start=835
+  _globals['_REPLYTOCONVERSATIONRESPONSE']._serialized_end=940
+  _globals['_CLOSECONVERSATIONREQUEST']._serialized_start=942
+  _globals['_CLOSECONVERSATIONREQUEST']._serialized_end=999
+  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_start=1001
+  _globals['_CLOSECONVERSATIONRESPONSE']._serialized_end=1082
+  _globals['_CONVERSATIONSERVICE']._serialized_start=1085
+  _globals['_CONVERSATIONSERVICE']._serialized_end=1681
 # @@protoc_insertion_point(module_scope)

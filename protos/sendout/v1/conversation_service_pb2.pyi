@@ -10,18 +10,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ListConversationsRequest(_message.Message):
-    __slots__ = ("contact_point_id", "notification_id", "state", "page_size", "page_token")
+    __slots__ = ("contact_point_id", "notification_id", "state", "page_size", "page_token", "needs_review")
     CONTACT_POINT_ID_FIELD_NUMBER: _ClassVar[int]
     NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_REVIEW_FIELD_NUMBER: _ClassVar[int]
     contact_point_id: str
     notification_id: str
     state: _conversation_pb2.ConversationState
     page_size: int
     page_token: str
-    def __init__(self, contact_point_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., state: _Optional[_Union[_conversation_pb2.ConversationState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    needs_review: bool
+    def __init__(self, contact_point_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., state: _Optional[_Union[_conversation_pb2.ConversationState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., needs_review: bool = ...) -> None: ...
 
 class ListConversationsResponse(_message.Message):
     __slots__ = ("conversations", "next_page_token")

@@ -94,7 +94,9 @@ class ConversationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReplyToConversation(self, request, context):
-        """Sends a text to the recipient.
+        """Sends a text to the recipient. It is counted under the topic of the notification that was replied
+        to, also where that is disabled by now, and it is no notification: ListNotifications leaves it out.
+        Variables are not filled in.
 
         Errors: CONVERSATION_NOT_FOUND, ALREADY_FINISHED, FIELD_INVALID, TEXT_EMPTY, TEXT_INVALID,
         EMOJI_NOT_ENABLED, SEGMENTS_NOT_ACCEPTED, CONTACT_POINT_DISABLED, NO_SENDABLE_RECIPIENTS,
@@ -107,7 +109,7 @@ class ConversationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CloseConversation(self, request, context):
-        """Closes a conversation. A closed one stays closed.
+        """Closes a conversation. A closed one stays closed, and the recipient's next reply opens a new one.
 
         Errors: CONVERSATION_NOT_FOUND, FIELD_INVALID, SEND_NOT_PERMITTED.
 

@@ -37,7 +37,9 @@ class ConversationServiceStub:
     A retry is safe: it changes nothing.
     """
     ReplyToConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ReplyToConversationRequest, _conversation_service_pb2.ReplyToConversationResponse]
-    """Sends a text to the recipient.
+    """Sends a text to the recipient. It is counted under the topic of the notification that was replied
+    to, also where that is disabled by now, and it is no notification: ListNotifications leaves it out.
+    Variables are not filled in.
 
     Errors: CONVERSATION_NOT_FOUND, ALREADY_FINISHED, FIELD_INVALID, TEXT_EMPTY, TEXT_INVALID,
     EMOJI_NOT_ENABLED, SEGMENTS_NOT_ACCEPTED, CONTACT_POINT_DISABLED, NO_SENDABLE_RECIPIENTS,
@@ -46,7 +48,7 @@ class ConversationServiceStub:
     A retry is safe with the same `request_id`. Without one a retry may send twice.
     """
     CloseConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.CloseConversationRequest, _conversation_service_pb2.CloseConversationResponse]
-    """Closes a conversation. A closed one stays closed.
+    """Closes a conversation. A closed one stays closed, and the recipient's next reply opens a new one.
 
     Errors: CONVERSATION_NOT_FOUND, FIELD_INVALID, SEND_NOT_PERMITTED.
 
@@ -94,7 +96,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ReplyToConversationRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.ReplyToConversationRequest, _abc.Awaitable[_conversation_service_pb2.ReplyToConversationResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.ReplyToConversationResponse]:
-        """Sends a text to the recipient.
+        """Sends a text to the recipient. It is counted under the topic of the notification that was replied
+        to, also where that is disabled by now, and it is no notification: ListNotifications leaves it out.
+        Variables are not filled in.
 
         Errors: CONVERSATION_NOT_FOUND, ALREADY_FINISHED, FIELD_INVALID, TEXT_EMPTY, TEXT_INVALID,
         EMOJI_NOT_ENABLED, SEGMENTS_NOT_ACCEPTED, CONTACT_POINT_DISABLED, NO_SENDABLE_RECIPIENTS,
@@ -109,7 +113,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.CloseConversationRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.CloseConversationRequest, _abc.Awaitable[_conversation_service_pb2.CloseConversationResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.CloseConversationResponse]:
-        """Closes a conversation. A closed one stays closed.
+        """Closes a conversation. A closed one stays closed, and the recipient's next reply opens a new one.
 
         Errors: CONVERSATION_NOT_FOUND, FIELD_INVALID, SEND_NOT_PERMITTED.
 

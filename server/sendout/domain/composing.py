@@ -50,6 +50,7 @@ class TextRules:
     smart_encoding: bool = False
     longest: int = 4_000  # characters
     reference_bits: int = 8  # of the carrier's concatenation header
+    variables: bool = True  # whether {{name}} stands for a value
 
     @property
     def allowed_segments(self) -> int:
@@ -74,7 +75,7 @@ class Composer:
 
     def __init__(self, typed: str, rules: TextRules) -> None:
         self._rules = rules
-        self._template = Template(typed)
+        self._template = Template(typed if rules.variables else "")
         self.whole, self.refusals = _examine(typed, rules)
         if self.personalised:  # each recipient's own text is counted
             self.refusals = [error for error in self.refusals if error.reason is not Reason.SEGMENTS_NOT_ACCEPTED]

@@ -14,8 +14,11 @@ import phonenumbers
 
 from sendout.domain import limits
 from sendout.domain.errors import SendoutError, Violation
+from sendout.domain.keywords import Keyword, classify
 from sendout.domain.labels import label_problem
-from sendout.domain.text import Encoding, segment
+from sendout.domain.replies import LONGEST_ANSWER
+from sendout.domain.text import Encoding, normalise, segment
+from sendout.domain.text import problems as text_problems
 from sendout.domain.time_zones import check_time_zone
 
 DEFAULT_MAX_SEGMENTS = limits.MAX_SEGMENTS
@@ -86,6 +89,9 @@ class ContactPoint:
     number_messages_per_hour: int = 0  # 0: no limit
     max_backlog_hours: int = DEFAULT_BACKLOG_HOURS
     fallback_carriers: tuple[str, ...] = ()  # tried in this order where the one before certainly took nothing
+    opt_out_reply: str = ""  # what STOP, START and HELP are answered with; empty: built-in sentences
+    opt_in_reply: str = ""
+    help_reply: str = ""
     create_time: int = 0
     update_time: int = 0
     send_notification_roles: tuple[str, ...] = ()
@@ -107,6 +113,9 @@ def settled(typed: ContactPoint) -> ContactPoint:
         burst_segments=typed.burst_segments or DEFAULT_BURST_SEGMENTS,
         cap_time_zone=typed.cap_time_zone or DEFAULT_TIME_ZONE,
         max_backlog_hours=typed.max_backlog_hours or DEFAULT_BACKLOG_HOURS,
+        opt_out_reply=normalise(typed.opt_out_reply.strip()),
+        opt_in_reply=normalise(typed.opt_in_reply.strip()),
+        help_reply=normalise(typed.help_reply.strip()),
         allowed_countries=tuple(dict.fromkeys(code.upper() for code in typed.allowed_countries)),
         fallback_carriers=tuple(dict.fromkeys(typed.fallback_carriers)),
         send_notification_roles=tuple(dict.fromkeys(typed.send_notification_roles)),
@@ -136,6 +145,7 @@ def problems(point: ContactPoint, carriers: frozenset[str]) -> list[Violation]:
             *_limit_problems(point),
             *_place_problems(point),
             *_quiet_problems(point.quiet_hours),
+            *_answer_problems(point),
         )
     ]
 
@@ -235,6 +245,21 @@ def _quiet_problems(quiet: QuietHours | None) -> _Problems:
             quiet.fallback_time_zone,
             "Give a time zone by its IANA name, such as America/Denver.",
         )
+
+
+def _answer_problems(point: ContactPoint) -> _Problems:
+    for name in ("opt_out_reply", "opt_in_reply", "help_reply"):
+        text: str = getattr(point, name)
+        if len(text) > LONGEST_ANSWER:
+            yield name, f"{len(text)} characters", f"An answer has at most {LONGEST_ANSWER} characters."
+        elif found := text_problems(text):
+            yield name, found[0].code_point, found[0].sentence
+        elif classify(text, opted_out=True) in _ACTING:
+            # Another machine would take it for a keyword and answer, and so on.
+            yield name, text, "An answer cannot be a keyword itself. Write a sentence."
+
+
+_ACTING = frozenset({Keyword.OPT_OUT, Keyword.OPT_IN, Keyword.HELP})
 
 
 def _is_region(code: str) -> bool:

@@ -17,6 +17,10 @@ ADMIN = "admin"
 """The built-in role that holds every permission."""
 
 
+SERVER = "sendout"
+"""The built-in principal in whose name the server itself answers keywords. It has no key and no roles."""
+
+
 class Permission(StrEnum):
     """Organisation-wide permissions, kept on roles."""
 

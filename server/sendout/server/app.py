@@ -22,6 +22,7 @@ from sendout.server.dispatch.dispatcher import Dispatcher
 from sendout.server.dispatch.housekeeping import Housekeeper
 from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.replies import Replies
 from sendout.server.dispatch.work import Fellow, Work
 from sendout.server.logs import configure_logging
 from sendout.server.processes import StopRequest, wait_for_any
@@ -92,7 +93,9 @@ def _parts(base: Base) -> Parts:
     carriers = base.settings.carriers
     simulators = frozenset(name for name, carrier in carriers.items() if carrier.type == SIMULATOR)
     measures = Measures(base.telemetry, "server")
-    intake = StoredIntake(base.database, base.clock, base.telemetry, measures, _matching(base.settings))
+    intake = StoredIntake(
+        base.database, base.clock, base.telemetry, measures, _matching(base.settings), _replies(base, measures)
+    )
     capabilities = _capabilities(base.settings)
     return Parts(
         settings=base.settings,
@@ -133,7 +136,8 @@ def _dispatchers(base: Base) -> list[Dispatcher]:
     made: list[Dispatcher] = []
     for account in base.settings.carriers:
         measures = Measures(base.telemetry, account)
-        intake = StoredIntake(base.database, base.clock, base.telemetry, measures, matching)
+        replies = _replies(base, measures)
+        intake = StoredIntake(base.database, base.clock, base.telemetry, measures, matching, replies)
         carrier = _carrier(base, account, intake)
         work = Work(
             account,
@@ -147,8 +151,12 @@ def _dispatchers(base: Base) -> list[Dispatcher]:
             _account_rate(base.settings, account),
             fellows,
         )
-        made.append(Dispatcher(work, intake, name, None if made else _housekeeper(base, work)))
+        made.append(Dispatcher(work, intake, replies, name, None if made else _housekeeper(base, work)))
     return made
+
+
+def _replies(base: Base, measures: Measures) -> Replies:
+    return Replies(base.database, base.clock, base.rings, base.settings.secrets.derive("numbers"), measures)
 
 
 def _housekeeper(base: Base, work: Work) -> Housekeeper:

@@ -22,6 +22,7 @@ from sendout.storage.engine import Database
 from sendout.storage.retention import Kind
 
 _PAGE = 1_000
+_ANSWER_DAYS = 1
 
 Step = Callable[[AsyncConnection, Part], Awaitable[None]]
 
@@ -81,6 +82,9 @@ class Retention:
         return [
             ("receipts", keep.receipt_days, store.delete_receipts),
             ("replies", keep.text_days, store.erase_replies),
+            ("writers", keep.number_days, store.erase_writers),
+            ("conversations", keep.message_days, store.delete_conversations),
+            ("answers", _ANSWER_DAYS, store.delete_answers),
             ("audit", keep.audit_days, store.delete_audit),
         ]
 

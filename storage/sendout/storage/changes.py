@@ -165,13 +165,18 @@ RETURNING = (
 
 
 async def apply(
-    connection: AsyncConnection, facts: FactsCache, changes: Sequence[Change], now_us: int
+    connection: AsyncConnection,
+    facts: FactsCache,
+    changes: Sequence[Change],
+    now_us: int,
+    also: Sequence[Run] = (),
 ) -> list[Changed]:
     """Make those changes that the transition table allows and book them; answers with the ones made.
 
-    A message must not stand twice in `changes`.
+    A message must not stand twice in `changes`. `also` are events to be told after those of the changes.
     """
     if not changes:
+        await append_events(connection, also)
         return []
     ordered = sorted(changes, key=lambda change: (change.notification_id.int, change.index))
     rows = [
@@ -185,7 +190,7 @@ async def apply(
     changed = [
         _changed(row, now_us) for row in await connection.execute(_apply_statement(connection.dialect.name), parameters)
     ]
-    await book(connection, facts, changed, now_us)
+    await book(connection, facts, changed, now_us, also)
     return changed
 
 
@@ -273,9 +278,12 @@ async def change_range(
     return changed
 
 
-async def book(connection: AsyncConnection, facts: FactsCache, changed: Sequence[Changed], now_us: int) -> None:
+async def book(
+    connection: AsyncConnection, facts: FactsCache, changed: Sequence[Changed], now_us: int, also: Sequence[Run] = ()
+) -> None:
     """Write what follows from changes of state: progress, tally deltas, usage, events, head. Call once, at the end."""
     if not changed:
+        await append_events(connection, also)
         return
     known = await facts.load(connection, (change.notification_id for change in changed))
     await _book_progress(connection, changed, now_us)
@@ -283,7 +291,7 @@ async def book(connection: AsyncConnection, facts: FactsCache, changed: Sequence
     await book_rerouted(connection, moved)
     await _book_tallies(connection, known, changed)
     await book_usage(connection, facts.prices, _handed(known, changed), now_us)
-    await append_events(connection, _runs(changed, now_us))
+    await append_events(connection, [*_runs(changed, now_us), *also])
 
 
 async def _book_progress(connection: AsyncConnection, changed: Sequence[Changed], now_us: int) -> None:

@@ -59,6 +59,7 @@ class Claimed:
     text: str
     encoding: Encoding
     tries: int = 0  # of this carrier, that came to nothing
+    heeds_opt_out: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ _RANGE_COLUMNS: Columns = {
     "contact_point_id": String(),
     "require_opt_in": Boolean(),
     "carrier": String(),
+    "heeds_opt_out": Boolean(),
 }
 
 
@@ -142,6 +144,7 @@ def _claimed(row: Any, standing: Standing) -> Claimed:
         standing.text if own is None else own,
         Encoding(standing.encoding) if own is None else segments_of(own)[0],
         row.tries,
+        standing.heeds_opt_out,
     )
 
 
@@ -163,7 +166,7 @@ def _range_parameters(
     rows = [
         (
             *(r.notification_id, r.first, r.last, int(state)),
-            *(standing.contact_point_id, standing.require_opt_in, standing.carriers[0]),
+            *(standing.contact_point_id, standing.require_opt_in, standing.carriers[0], standing.heeds_opt_out),
         )
         for r in sorted(ranges, key=lambda r: (r.notification_id.int, r.first))
         for standing in (found[r.notification_id],)
@@ -181,7 +184,9 @@ def _word(ranges: Any, opted_out: bool) -> Any:
 
 
 def _not_agreed(ranges: Any) -> Any:
-    return or_(_word(ranges, opted_out=True), and_(ranges.c.require_opt_in, ~_word(ranges, opted_out=False)))
+    """Whether consent keeps a message back. The last word after STOP is never kept back: only the server says it."""
+    lacks = or_(_word(ranges, opted_out=True), and_(ranges.c.require_opt_in, ~_word(ranges, opted_out=False)))
+    return and_(ranges.c.heeds_opt_out, lacks)
 
 
 async def _hold(

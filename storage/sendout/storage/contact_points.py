@@ -27,7 +27,7 @@ _ORDER = (func.lower(contact_point.c.label), contact_point.c.id)
 
 async def may(connection: AsyncConnection, contact_point_id: str, grant: Grant, principal_id: str) -> bool:
     """Whether a role of the principal, as it is now, is on the contact point's list (S2); never for a disabled one."""
-    statement = select(_granted(contact_point_id, (grant,), principal_id))
+    statement = select(granted(contact_point_id, (grant,), principal_id))
     return bool((await connection.execute(statement)).scalar_one())
 
 
@@ -50,7 +50,7 @@ async def lock_to_change(connection: AsyncConnection, contact_point_id: str) -> 
 async def get_visible(connection: AsyncConnection, contact_point_id: str, principal_id: str) -> ContactPoint | None:
     """One contact point if the principal may use it for anything; a missing and a forbidden one look the same."""
     statement = select(contact_point).where(
-        contact_point.c.id == contact_point_id, _granted(contact_point.c.id, tuple(Grant), principal_id)
+        contact_point.c.id == contact_point_id, granted(contact_point.c.id, tuple(Grant), principal_id)
     )
     return await _one(connection, statement)
 
@@ -70,7 +70,7 @@ async def list_all(
     """
     statement = select(contact_point, _ORDER[0].label("place")).order_by(*_ORDER).limit(limit)
     if visible_to:
-        statement = statement.where(_granted(contact_point.c.id, tuple(Grant), visible_to))
+        statement = statement.where(granted(contact_point.c.id, tuple(Grant), visible_to))
     if sendable_by:
         statement = statement.where(*_sendable(sendable_by))
     if after is not None:
@@ -102,9 +102,10 @@ async def replace(connection: AsyncConnection, changed: ContactPoint) -> None:
     await _set_lists(connection, changed)
 
 
-def _granted(
+def granted(
     contact_point_id: str | ColumnElement[str], grants: Iterable[Grant], principal_id: str
 ) -> ColumnElement[bool]:
+    """Whether a role of the principal is on one of these lists of the contact point."""
     held = or_(
         role_grant.c.role_id == EVERYONE,
         exists().where(principal_role.c.principal_id == principal_id, principal_role.c.role_id == role_grant.c.role_id),
@@ -118,8 +119,7 @@ def _granted(
 
 
 def _sendable(principal_id: str) -> tuple[ColumnElement[bool], ...]:
-    granted = _granted(contact_point.c.id, (Grant.SEND_NOTIFICATIONS,), principal_id)
-    return contact_point.c.enabled.is_(True), granted
+    return contact_point.c.enabled.is_(True), granted(contact_point.c.id, (Grant.SEND_NOTIFICATIONS,), principal_id)
 
 
 async def _set_lists(connection: AsyncConnection, point: ContactPoint) -> None:

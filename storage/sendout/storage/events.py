@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sendout.domain.cursors import Place
 from sendout.domain.ids import time_of
 from sendout.domain.states import FINAL, State
-from sendout.storage import reading
+from sendout.storage import reading, replies
+from sendout.storage.event_log import NO_NOTIFICATION, EventKind
 from sendout.storage.reading import Message, Span
+from sendout.storage.replies import Reply
 from sendout.storage.tables import contact_point, event, event_head, notification, topic
 
 PAGE_ROWS = 500
@@ -37,7 +39,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a subscriber is told about the notification of an event."""
+    """What a subscriber is told about the notification of an event, or about the contact point of one without any."""
 
     notification_id: uuid.UUID
     contact_point_id: str
@@ -47,6 +49,11 @@ class Origin:
     label_bytes: int
     trace_id: str
     accept_time: int
+
+    @property
+    def of_no_message(self) -> bool:
+        """Whether the event belongs to no notification; without a contact point it is about the organisation."""
+        return self.notification_id == NO_NOTIFICATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class EventRow:
     attempt: int
     time: int
     origin: Origin
+    kind: EventKind = EventKind.STATE_CHANGED
+    reference: str = ""  # the reply that caused it
 
     @property
     def count(self) -> int:
@@ -79,15 +88,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class StateChange:
-    """One event of one message; `message` has the state of this event."""
+class Happening:
+    """One event. `message` has the state of this event; it is None where an opt-out or opt-in belongs to none."""
 
     event_id: str
     after: Place  # right behind this event
-    message: Message
-    old_state: State | None
+    message: Message | None
+    old_state: State | None  # None where it did not change
     time: int
     origin: Origin
+    kind: EventKind = EventKind.STATE_CHANGED
+    reply: Reply | None = None
 
 
 _HEAD = select(event_head.c.position, event_head.c.epoch, event_head.c.floor).where(event_head.c.id == 1)
@@ -108,6 +119,9 @@ _EVENT = (
     event.c.reason,
     event.c.attempt,
     event.c.time,
+    event.c.kind,
+    event.c.reference,
+    event.c.contact_point_id.label("told_of"),
     event.c.notification_id,
 )
 _ORIGIN = (
@@ -134,17 +148,23 @@ _PAGE = (
 async def page(connection: AsyncConnection, after: int, limit: int = PAGE_ROWS) -> Page:
     """The rows of the next `limit` positions; one statement, whatever they stand for."""
     found = (await connection.execute(_PAGE, {"after": after, "limit": limit})).all()
-    origins: dict[uuid.UUID, Origin] = {}
+    origins: dict[tuple[uuid.UUID, str], Origin] = {}
     rows = [_row(row[2:], origins) for row in found if row[2] is not None]
     return Page(found[0][0], found[0][1], rows)
 
 
-def _row(values: Sequence[Any], origins: dict[uuid.UUID, Origin]) -> EventRow:
-    position, first, last, before, state, reason, attempt, time, notification_id, *of = values
-    if notification_id not in origins:
-        origins[notification_id] = _origin(notification_id, *of)
+def _row(values: Sequence[Any], origins: dict[tuple[uuid.UUID, str], Origin]) -> EventRow:
+    position, first, last, before, state, reason, attempt, time, kind, reference, told_of, notification_id, *of = values
+    if (notification_id, told_of) not in origins:
+        of[0] = told_of or of[0]
+        origins[notification_id, told_of] = _origin(notification_id, *of)
     from_state = State(before) if before else None
-    return EventRow(position, first, last, from_state, State(state), reason, attempt, time, origins[notification_id])
+    return EventRow(
+        *(position, first, last, from_state, State(state) if state else State.UNKNOWN, reason, attempt, time),
+        origin=origins[notification_id, told_of],
+        kind=EventKind(kind),
+        reference=reference,
+    )
 
 
 def _origin(
@@ -178,24 +198,36 @@ class Slice:
     count: int
 
 
-async def changes_of(connection: AsyncConnection, epoch: str, slices: Sequence[Slice]) -> list[StateChange]:
-    """What these slices stand for, one entry a message, in order; one statement for all of them."""
+async def happenings_of(connection: AsyncConnection, epoch: str, slices: Sequence[Slice]) -> list[Happening]:
+    """What these slices stand for, one entry a message, in order; two statements for all of them at the most."""
     spans = [
-        Span(s.row.origin.notification_id, s.row.first + s.start, s.row.first + s.start + s.count - 1) for s in slices
+        Span(s.row.origin.notification_id, s.row.first + s.start, s.row.first + s.start + s.count - 1)
+        for s in slices
+        if not s.row.origin.of_no_message
     ]
     found = {(m.notification_id, m.index): m for m in await reading.messages_in(connection, spans)}
+    written = await replies.written(connection, {s.row.reference for s in slices if s.row.reference})
     return [
-        StateChange(
+        Happening(
             event_id=f"{epoch}.{s.row.position}.{index}",
             after=Place(s.row.position) if index + 1 == s.row.count else Place(s.row.position - 1, index + 1),
-            message=_as_of(s.row, s.row.first + index, found),
-            old_state=s.row.from_state,
+            message=None if s.row.origin.of_no_message else _as_of(s.row, s.row.first + index, found),
+            old_state=None if s.row.kind else s.row.from_state,
             time=s.row.time,
             origin=s.row.origin,
+            kind=s.row.kind,
+            reply=_reply(s.row, written),
         )
         for s in slices
         for index in range(s.start, s.start + s.count)
     ]
+
+
+def _reply(row: EventRow, written: dict[str, Reply]) -> Reply | None:
+    """What was written; one that is no longer kept leaves its time."""
+    if not row.reference:
+        return None
+    return written.get(row.reference) or Reply(row.reference, "", "", "", None, row.time)
 
 
 def _as_of(row: EventRow, index: int, found: dict[tuple[uuid.UUID, int], Message]) -> Message:
@@ -207,11 +239,17 @@ def _as_of(row: EventRow, index: int, found: dict[tuple[uuid.UUID, int], Message
         reason=row.reason,
         attempt=row.attempt,
         sent_time=now.sent_time if now.sent_time is not None and now.sent_time <= row.time else None,
-        final_time=row.time if row.state in FINAL else None,
+        final_time=_final_time(row, now),
         due_time=None,
         carrier="",
         carrier_ref="" if row.state in _NO_REFERENCE else now.carrier_ref,
     )
+
+
+def _final_time(row: EventRow, now: Message) -> int | None:
+    if row.state not in FINAL:
+        return None
+    return now.final_time if row.kind else row.time
 
 
 def _erased(row: EventRow, index: int) -> Message:

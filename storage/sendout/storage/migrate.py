@@ -16,9 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, select, text
 
 from sendout.domain.clock import Clock
-from sendout.domain.permissions import ADMIN, EVERYONE, Permission
+from sendout.domain.permissions import ADMIN, EVERYONE, SERVER, Permission
 from sendout.storage.engine import Database
-from sendout.storage.tables import event_head, role, topic
+from sendout.storage.tables import event_head, principal, role, topic
 
 _LOCK = 5_047_113_901  # any number that is ours alone
 DEFAULT_TOPIC = "default"
@@ -66,6 +66,8 @@ def _seed(connection: Connection, now_us: int) -> None:
                 id=DEFAULT_TOPIC, label="Default", label_key="default", is_default=True, create_time=now_us
             )
         )
+    if missing(principal, SERVER):
+        connection.execute(insert(principal).values(id=SERVER, kind="server", label="Sendout", create_time=now_us))
     for role_id, label, permissions in (
         (EVERYONE, "Everyone", [Permission.VIEW_HISTORY, Permission.MANAGE_TOPICS]),
         (ADMIN, "Administrators", list(Permission)),

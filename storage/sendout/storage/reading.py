@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Integer, Select, Uuid, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sendout.domain.replies import Purpose
 from sendout.domain.states import State
-from sendout.storage.event_log import MAX_RUN
+from sendout.storage.event_log import MAX_RUN, EventKind
 from sendout.storage.rows import Columns, rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, contact_point, event, is_open, message, notification, progress
 
@@ -189,7 +190,8 @@ async def list_notifications(
     limit: int,
 ) -> list[Notification]:
     """Notifications created in [start, end), newest first; an empty or None filter does not filter."""
-    statement = _NOTIFICATIONS.order_by(notification.c.id.desc()).limit(limit)
+    statement = _NOTIFICATIONS.where(notification.c.purpose == Purpose.NOTIFICATION)
+    statement = statement.order_by(notification.c.id.desc()).limit(limit)
     if topic_id:
         statement = statement.where(notification.c.topic_id == topic_id)
     if contact_point_id:
@@ -340,6 +342,7 @@ async def steps(connection: AsyncConnection, notification_id: uuid.UUID, index: 
     statement = (
         select(event.c.state, event.c.reason, event.c.attempt, event.c.time)
         .where(event.c.notification_id == notification_id, or_(near, accept), event.c.last >= index)
+        .where(event.c.kind == EventKind.STATE_CHANGED)
         .order_by(event.c.position)
     )
     rows = await connection.execute(statement)

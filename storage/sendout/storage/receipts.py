@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
-from sendout.storage.tables import carrier_ref, inbound, message, receipt
+from sendout.storage.tables import carrier_ref, message, receipt
 
 Key = tuple[uuid.UUID, int]
 """Notification and index: one message."""
@@ -195,19 +195,3 @@ def _states(dialect: str) -> Any:
     return select(message.c.notification_id, message.c.index.label("message_index"), message.c.state).join(
         keys, (message.c.notification_id == keys.c.notification_id) & (message.c.index == keys.c.index)
     )
-
-
-async def insert_inbound(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep replies; one that is known stays as it is."""
-    cells = [tuple(row[name] for name in _INBOUND_COLUMNS) for row in rows]
-    await insert_rows(connection, inbound, _INBOUND_COLUMNS, cells, or_ignore=True)
-
-
-_INBOUND_COLUMNS: Columns = {
-    "id": String(),
-    "carrier": String(),
-    "number": String(),
-    "sender": String(),
-    "text": String(),
-    "receive_time": BigInteger(),
-}

@@ -25,9 +25,11 @@ from sendout.storage.tables import (
     archived,
     audit,
     carrier_ref,
+    conversation,
     event,
     event_head,
     inbound,
+    keyword_answer,
     message,
     notification,
     progress,
@@ -224,6 +226,30 @@ async def erase_replies(connection: AsyncConnection, before_us: int) -> int:
     return int(done.rowcount)
 
 
+async def erase_writers(connection: AsyncConnection, before_us: int) -> int:
+    """Forget the numbers of who wrote, in replies that were dealt with and in conversations that rest."""
+    old = select(inbound.c.id).where(inbound.c.handled, inbound.c.receive_time < before_us, inbound.c.number != "")
+    done = await connection.execute(update(inbound).where(inbound.c.id.in_(old.limit(MOST_ROWS))).values(number=""))
+    resting = select(conversation.c.id).where(conversation.c.update_time < before_us, conversation.c.number != "")
+    rested = await connection.execute(
+        update(conversation).where(conversation.c.id.in_(resting.limit(MOST_ROWS))).values(number="")
+    )
+    return int(done.rowcount) + int(rested.rowcount)
+
+
+async def delete_conversations(connection: AsyncConnection, before_us: int) -> int:
+    """Delete the oldest conversations that rest, and the oldest replies that were dealt with."""
+    resting = select(conversation.c.id).where(conversation.c.update_time < before_us)
+    gone = await _deleted(connection, conversation, conversation.c.id.in_(_first(resting, conversation.c.update_time)))
+    old = select(inbound.c.id).where(inbound.c.handled, inbound.c.receive_time < before_us)
+    return gone + await _deleted(connection, inbound, inbound.c.id.in_(_first(old, inbound.c.receive_time)))
+
+
+async def delete_answers(connection: AsyncConnection, before_us: int) -> int:
+    """Forget when keywords were answered: it matters for minutes."""
+    return await _deleted(connection, keyword_answer, keyword_answer.c.time < before_us)
+
+
 async def delete_audit(connection: AsyncConnection, before_us: int) -> int:
     """Delete the oldest entries of the audit trail."""
     # Entries are in the order of time, so only the first ones are looked at: there is no index on the time.
@@ -249,6 +275,9 @@ async def count_old(connection: AsyncConnection, before_us: dict[str, int]) -> d
         "events": (event, event.c.time),
         "receipts": (receipt, receipt.c.receive_time),
         "replies": (inbound, inbound.c.receive_time),
+        "writers": (inbound, inbound.c.receive_time),
+        "conversations": (conversation, conversation.c.update_time),
+        "answers": (keyword_answer, keyword_answer.c.time),
         "audit": (audit, audit.c.time),
         "sessions": (session, session.c.expire_time),
         "sign_in_tokens": (sign_in_token, sign_in_token.c.expire_time),
@@ -258,7 +287,8 @@ async def count_old(connection: AsyncConnection, before_us: dict[str, int]) -> d
         table, time = old[name]
         statement = select(func.count()).select_from(table).where(time < before)
         if table is inbound:
-            statement = statement.where(inbound.c.handled, inbound.c.text != "")
+            held = inbound.c.text if name == "replies" else inbound.c.number
+            statement = statement.where(inbound.c.handled, held != "")
         found[name] = int((await connection.execute(statement)).scalar_one())
     return found
 

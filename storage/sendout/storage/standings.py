@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, false, or_, select
+from sqlalchemy import and_, bindparam, case, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.contact_points import ConsentPolicy, QuietHours
 from sendout.domain.permissions import EVERYONE, Grant
+from sendout.domain.replies import Purpose
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.tables import contact_point, notification, principal, principal_role, role_grant
 
@@ -31,6 +32,7 @@ class Standing:
     daily_segment_cap: int
     cap_time_zone: str
     require_opt_in: bool
+    heeds_opt_out: bool  # False only for the last word that the server itself says to who has just opted out
     quiet_hours: QuietHours | None  # None also where it does not wait for them
     expire_time: int
     verdict: State | None  # None: may be sent; a final state: may not any more; QUEUED: not now
@@ -66,6 +68,7 @@ def _standing(row: Any, now_us: int) -> Standing:
         row.daily_segment_cap,
         row.cap_time_zone,
         row.consent_policy == ConsentPolicy.REQUIRE_OPT_IN.value,
+        row.purpose != Purpose.LAST_WORD,
         QuietHours(**row.quiet_hours) if row.quiet_hours and not row.urgent else None,
         row.expire_time,
         verdict,
@@ -80,11 +83,20 @@ _HOLDS_ROLE = or_(
         principal_role.c.role_id == role_grant.c.role_id,
     ),
 )
+# Whoever answers in a conversation is on another list than who sends notifications; what the server answers to a
+# keyword by itself needs nobody's leave.
+_NEEDED = case(
+    (notification.c.purpose == Purpose.CONVERSATION, Grant.START_CONVERSATIONS.value),
+    else_=Grant.SEND_NOTIFICATIONS.value,
+)
 _PERMITTED = and_(
-    exists().where(
-        role_grant.c.contact_point_id == notification.c.contact_point_id,
-        role_grant.c.permission == Grant.SEND_NOTIFICATIONS.value,
-        _HOLDS_ROLE,
+    or_(
+        notification.c.purpose.in_([Purpose.ANSWER, Purpose.LAST_WORD]),
+        exists().where(
+            role_grant.c.contact_point_id == notification.c.contact_point_id,
+            role_grant.c.permission == _NEEDED,
+            _HOLDS_ROLE,
+        ),
     ),
     exists().where(principal.c.id == notification.c.principal_id, principal.c.disabled == false()),
 )
@@ -100,6 +112,7 @@ _STANDINGS = (
         notification.c.sender,
         notification.c.urgent,
         contact_point.c.fallback_carriers,
+        notification.c.purpose,
         contact_point.c.daily_segment_cap,
         contact_point.c.cap_time_zone,
         contact_point.c.consent_policy,

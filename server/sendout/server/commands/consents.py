@@ -163,12 +163,15 @@ class Consents:
             update_time=now,
         )
         async with self._database.write() as connection:
-            changed = await store.record(connection, [word])
+            recorded = await store.record(connection, [word])
+            changed = recorded.changed
             standing = (await store.words_of(connection, word.contact_point_id, key))[0]
             if changed:
                 await self._audit(connection, caller, word)
-                if word.opted_out:
-                    await store.suppress_waiting(connection, self._facts, word.contact_point_id, [key], now)
+                stopped = [key] if word.opted_out else []
+                await store.suppress_waiting(
+                    connection, self._facts, word.contact_point_id, stopped, now, recorded.events
+                )
         if changed and word.opted_out:
             await self._stops.tell(point, stopped=[key])
         elif changed:

@@ -22,6 +22,7 @@ from sendout.domain.contact_points import ConsentPolicy, ContactPoint
 from sendout.domain.errors import Reason, SendoutError, field_invalid, not_found
 from sendout.domain.numbers import NumberProblem, PhoneNumber, country_of, number_key
 from sendout.domain.permissions import Caller, Grant
+from sendout.domain.replies import Purpose
 from sendout.domain.templates import check_variables
 from sendout.domain.text import Encoding, segments_of
 from sendout.server.commands.headers import Header, NewRecipient, check_header, text_rules
@@ -92,7 +93,7 @@ class Drafts:
             point = await contact_points.get(connection, header.contact_point_id)
             if point is None:
                 raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", header.contact_point_id)
-            await require_grant(connection, caller, point.id)
+            await require_grant(connection, caller, point.id, header.purpose)
         check_header(header, self._clock.now_us())
         rules = text_rules(header, point, self._reference_bits.get(point.carrier, 8))
         allow_reserved = point.carrier in self._unreal_carriers
@@ -314,11 +315,11 @@ class Draft:
                     f"The contact point {self.point.id!r} is switched off. Choose another.",
                 )
             )
-        await require_grant(connection, self.caller, self.point.id)
+        await require_grant(connection, self.caller, self.point.id, self.header.purpose)
         topic = await (topics.lock if hold else topics.get)(connection, self.topic_id)
         if topic is None:
             found.append(not_found(Reason.TOPIC_NOT_FOUND, "topic", self.topic_id))
-        elif topic.disabled:
+        elif topic.disabled and self.header.purpose is Purpose.NOTIFICATION:  # a conversation that began goes on
             found.append(
                 SendoutError(
                     Reason.TOPIC_DISABLED, f"The topic {topic.label!r} is disabled. Choose another or activate it."
@@ -355,15 +356,24 @@ class Draft:
         return backlog_full(self.point, own, waiting)
 
 
-async def require_grant(connection: AsyncConnection, caller: Caller, contact_point_id: str) -> None:
-    """Raise SEND_NOT_PERMITTED unless a role of the caller is on the contact point's list."""
-    if not await contact_points.may(connection, contact_point_id, Grant.SEND_NOTIFICATIONS, caller.principal_id):
+async def require_grant(
+    connection: AsyncConnection, caller: Caller, contact_point_id: str, purpose: Purpose = Purpose.NOTIFICATION
+) -> None:
+    """Raise SEND_NOT_PERMITTED unless a role of the caller is on the contact point's list for this purpose."""
+    grant, deed, name = _LISTS[purpose]
+    if not await contact_points.may(connection, contact_point_id, grant, caller.principal_id):
         raise SendoutError(
             Reason.SEND_NOT_PERMITTED,
-            f"You may not send notifications from {contact_point_id!r}. An administrator can put one of your roles on "
-            "its Outbound Roles › Send Notifications list.",
+            f"You may not {deed} {contact_point_id!r}. An administrator can put one of your roles on "
+            f"its Outbound Roles › {name} list.",
             metadata={"contact_point_id": contact_point_id},
         )
+
+
+_LISTS = {
+    Purpose.NOTIFICATION: (Grant.SEND_NOTIFICATIONS, "send notifications from", "Send Notifications"),
+    Purpose.CONVERSATION: (Grant.START_CONVERSATIONS, "read or answer conversations of", "Start Conversations"),
+}
 
 
 def _segments(refusal: SendoutError) -> int:

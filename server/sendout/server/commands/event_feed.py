@@ -18,7 +18,7 @@ from sendout.domain.cursors import Place
 from sendout.domain.errors import Category, SendoutError
 from sendout.storage import events
 from sendout.storage.engine import Database
-from sendout.storage.events import PAGE_ROWS, EventRow, Origin, Slice, StateChange
+from sendout.storage.events import PAGE_ROWS, EventRow, Happening, Origin, Slice
 
 POLL_S = 0.5
 """Longest time until new events are noticed without a wake-up."""
@@ -29,7 +29,10 @@ GATHER_S = 0.02
 MOST_MESSAGES = 500
 MOST_BYTES = 256 * 1024
 _EVENT_BYTES = 650
-"""What one event takes on the wire, its labels apart."""
+"""What one event takes on the wire, its labels and what a recipient wrote apart."""
+
+_REPLY_BYTES = 8 * 1024
+"""Room for what a recipient wrote: ten parts of a text are less."""
 
 WINDOW_EVENTS = 8_000
 WINDOW_CHUNKS = 1_000
@@ -72,7 +75,7 @@ class Chunk:
 
     start: Place
     end: Place
-    changes: Sequence[StateChange]
+    changes: Sequence[Happening]
     shared: dict[bytes, Any] = field(default_factory=dict)
 
 
@@ -109,11 +112,11 @@ class Follower:
         if not self._rows:
             await self._page()
         slices, rows, end = self._slices()
-        changes: Sequence[StateChange] = ()
+        changes: Sequence[Happening] = ()
         if slices:
             async with self._database.read() as connection:
                 self._reads.messages += 1
-                changes = await events.changes_of(connection, self.epoch, slices)
+                changes = await events.happenings_of(connection, self.epoch, slices)
         # Only now: whoever was interrupted above goes on where it was.
         self.place = end
         for _ in range(rows):
@@ -138,7 +141,7 @@ class Follower:
         messages, room = MOST_MESSAGES, MOST_BYTES
         for row in self._rows:
             if self._wanted(row.origin):
-                size = _EVENT_BYTES + row.origin.label_bytes
+                size = _EVENT_BYTES + row.origin.label_bytes + (_REPLY_BYTES if row.reference else 0)
                 fitting = min(messages, max(room // size, 0 if slices else 1))
                 count = min(row.count - place.index, fitting)
                 if count <= 0:

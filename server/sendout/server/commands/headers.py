@@ -9,6 +9,7 @@ from sendout.domain import limits
 from sendout.domain.composing import TextRules
 from sendout.domain.contact_points import ContactPoint
 from sendout.domain.errors import field_invalid
+from sendout.domain.replies import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Header:
     send_time: int | None = None
     expire_time: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    conversation_id: int | None = None  # only where this is an answer in a conversation
+
+    @property
+    def purpose(self) -> Purpose:
+        """What its messages are for."""
+        return Purpose.NOTIFICATION if self.conversation_id is None else Purpose.CONVERSATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ def text_rules(header: Header, point: ContactPoint, reference_bits: int) -> Text
         smart_encoding=header.smart_encoding or point.smart_encoding,
         longest=limits.MAX_TEXT,
         reference_bits=reference_bits,
+        variables=header.conversation_id is None,
     )
 
 

@@ -201,13 +201,14 @@ class Import:
         command = self._command
         contact_point_id, now = words[0].contact_point_id, words[0].update_time
         async with command.database.write() as connection:
-            changed = {key for _, key in await store.record(connection, words)}
+            recorded = await store.record(connection, words)
+            changed = {key for _, key in recorded.changed}
             if not changed:
                 return 0
             if not audited:
                 await self._audit(connection, contact_point_id, now)
             stopped = [word.number_key for word in words if word.opted_out and word.number_key in changed]
-            await store.suppress_waiting(connection, command.facts, contact_point_id, stopped, now)
+            await store.suppress_waiting(connection, command.facts, contact_point_id, stopped, now, recorded.events)
         # Of a million numbers only those with a message on its way out are worth room in Redis.
         async with command.database.read() as connection:
             leaving = await store.being_sent(connection, contact_point_id, stopped)

@@ -22,16 +22,18 @@ from sendout.domain.composing import Problem
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.numbers import NumberProblem
 from sendout.domain.permissions import Caller
+from sendout.domain.replies import Purpose
 from sendout.domain.states import ReasonCode, State
 from sendout.server.commands.drafting import DAY_US, Draft, Drafts, Plan
 from sendout.server.commands.headers import Header, NewRecipient
 from sendout.server.commands.refusals import quota_exceeded
-from sendout.storage import audit, guards, notifications
+from sendout.storage import audit, conversations, guards, notifications
 from sendout.storage.engine import Database
 from sendout.storage.notifications import NewMessage, Start
 from sendout.storage.ring import Rings
 
 _MOST_REPORTED = 10_000
+_ACTIONS = {Purpose.NOTIFICATION: "SendNotification", Purpose.CONVERSATION: "ReplyToConversation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class SendNotification:
             plan = await draft.plan(connection, now, hold=True)
             _raise_first(plan.refusals)
             await _charge(connection, draft, plan, now)
+            await _continue(connection, draft, now)
             acceptance = Acceptance(draft, plan, identifier, now)
             await acceptance.keep(connection)
         await acceptance.offer(self._rings)
@@ -100,6 +103,16 @@ async def _charge(connection: AsyncConnection, draft: Draft, plan: Plan, now: in
     own = draft.going_segments(plan)
     if left is not None and not await guards.charge_quota(connection, key, day, own):
         raise quota_exceeded(own, left, (DAY_US - now % DAY_US) / 1_000_000)  # others used it up just now
+
+
+async def _continue(connection: AsyncConnection, draft: Draft, now: int) -> None:
+    """Where this is an answer in a conversation, see that it goes on."""
+    conversation_id = draft.header.conversation_id
+    if conversation_id is not None and not await conversations.add_answer(connection, conversation_id, now):
+        raise SendoutError(
+            Reason.ALREADY_FINISHED,
+            f"The conversation {conversation_id} is closed. The recipient's next reply opens a new one.",
+        )
 
 
 class Acceptance:
@@ -130,6 +143,8 @@ class Acceptance:
             "labels": dict(header.labels),
             "trace_id": draft.caller.trace_id,
             "span_id": draft.caller.span_id,
+            "purpose": int(header.purpose),
+            "conversation_id": header.conversation_id,
         }
 
     async def keep(self, connection: AsyncConnection) -> None:
@@ -160,7 +175,7 @@ class Acceptance:
             await notifications.update_skipped(
                 connection, draft.caller.principal_id, draft.header.request_id, _plain(draft.skipped(self._plan))
             )
-        await self._audit(connection, "SendNotification")
+        await self._audit(connection, _ACTIONS[draft.header.purpose])
         if draft.due and draft.header.urgent:
             await self._audit(connection, "BypassQuietHours")
         await notifications.book_accept(connection, values, self._start)
@@ -237,6 +252,8 @@ def _fingerprint(draft: Draft) -> bytes:
         *(header.skip_invalid, header.smart_encoding, header.urgent, header.send_time, header.expire_time),
         sorted(header.labels.items()),
     ]
+    if header.conversation_id is not None:
+        options.append(header.conversation_id)
     digest = hashlib.sha256(json.dumps(options).encode())
     digest.update(array("q", sorted(draft.digits)).tobytes())
     for place, record in sorted(draft.records.items()):

@@ -22,7 +22,7 @@ from sendout.domain.permissions import Caller, Permission
 from sendout.server.commands.event_feed import Chunk, EventFeed, Follower, Unreachable
 from sendout.storage import events
 from sendout.storage.engine import Database
-from sendout.storage.events import Head, Origin, StateChange
+from sendout.storage.events import Happening, Head, Origin
 
 _MOST_IDS = 100
 _LONGEST_CRM_SYSTEM = 63
@@ -51,7 +51,7 @@ class StreamLimits:
 class Delivery:
     """One event with the token to go on with right after it."""
 
-    change: StateChange
+    change: Happening
     resume_token: str
 
 
@@ -100,17 +100,21 @@ class _Filter:
         )
 
     def takes(self, origin: Origin) -> bool:
-        """Whether events of this notification are wanted; which of its messages is another question."""
+        """Whether events of this notification are wanted; which of its messages is another question.
+
+        Who opted out of the whole organisation did so at every contact point.
+        """
+        of_organisation = origin.of_no_message and not origin.contact_point_id
         return (
-            (not self.contact_point_ids or origin.contact_point_id in self.contact_point_ids)
+            (not self.contact_point_ids or of_organisation or origin.contact_point_id in self.contact_point_ids)
             and (not self.topic_ids or origin.topic_id in self.topic_ids)
             and self.notification_id in (None, origin.notification_id)
             and self.principal_id in ("", origin.principal_id)
         )
 
-    def takes_change(self, change: StateChange) -> bool:
+    def takes_change(self, change: Happening) -> bool:
         """Whether this event is wanted."""
-        record = change.message.crm_record
+        record = change.message.crm_record if change.message else None
         of_system = not self.crm_system or (record is not None and record.get("system") == self.crm_system)
         return of_system and self.takes(change.origin)
 

@@ -10,6 +10,7 @@ from sendout.server.dispatch.housekeeping import Housekeeper
 from sendout.server.dispatch.incarnation import Lives
 from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.looking_up import LOOK_UP_PERIOD_S, LookUp
+from sendout.server.dispatch.replies import Replies
 from sendout.server.dispatch.settling import Settler
 from sendout.server.dispatch.submitting import Submitter
 from sendout.server.dispatch.sweeping import Sweeper
@@ -22,13 +23,15 @@ DRAIN_S = 35.0
 class Dispatcher:
     """Claims, paces, submits and settles for one account until it is stopped."""
 
-    def __init__(self, work: Work, intake: StoredIntake, name: str, housekeeper: Housekeeper | None = None) -> None:
+    def __init__(
+        self, work: Work, intake: StoredIntake, replies: Replies, name: str, housekeeper: Housekeeper | None = None
+    ) -> None:
         self._work = work
         self._lives = Lives(work, name)
         self._settler = Settler(work)
         self._submitter = Submitter(work, self._lives, self._settler)
         self._claimer = Claimer(work, self._lives, self._submitter, self._settler)
-        self._sweeper = Sweeper(work, self._lives, intake)
+        self._sweeper = Sweeper(work, self._lives, intake, replies)
         self._housekeeper = housekeeper
         self._look_up: LookUp | None = None
         if isinstance(work.carrier, LooksUp):

@@ -1,4 +1,5 @@
-"""Receipts and replies from carriers: stored raw and once, applied in the same transaction, and only then acknowledged.
+"""Receipts from carriers: stored raw and once, applied in the same transaction, and only then acknowledged.
+Replies go the same way, in `replies`.
 
 A receipt whose message is not on record yet is parked and looked at again; it never waits for its sender's process.
 Rules: sms-domain.md 10.3, reliability.md I2 and I10.
@@ -24,11 +25,13 @@ from sendout.domain.numbers import number_key
 from sendout.domain.states import FINAL, ReasonCode, State
 from sendout.server.carriers.base import Receipt, Reply
 from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.replies import Replies
 from sendout.server.telemetry import Attribute, SpanName, Telemetry
 from sendout.storage import adoption
 from sendout.storage import receipts as store
 from sendout.storage.adoption import Candidate
 from sendout.storage.changes import Change, FactsCache, apply
+from sendout.storage.consents import heard_from_carrier
 from sendout.storage.engine import Database
 from sendout.storage.parts import Part, Parts, keep_parts, lock_parts
 from sendout.storage.receipts import Key, Reference, Referred
@@ -64,7 +67,13 @@ class StoredIntake:
     """The `Intake` of carriers."""
 
     def __init__(
-        self, database: Database, clock: Clock, telemetry: Telemetry, measures: Measures, matching: Matching
+        self,
+        database: Database,
+        clock: Clock,
+        telemetry: Telemetry,
+        measures: Measures,
+        matching: Matching,
+        replies: Replies,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -73,6 +82,7 @@ class StoredIntake:
         self._matching = matching
         self._log = structlog.get_logger("sendout.intake")
         self._facts = FactsCache()
+        self._replies = replies
 
     async def receipts(self, carrier: str, receipts: Sequence[Receipt]) -> None:
         """Store and apply receipts, at most 500 in a transaction. Returns after the commit."""
@@ -160,6 +170,9 @@ class StoredIntake:
     async def _change(self, connection: AsyncConnection, wanted: Sequence[Change], now: int) -> set[tuple[Key, State]]:
         """What was changed."""
         pending = list(wanted)
+        opted_out = [(one.notification_id, one.index) for one in wanted if one.reason is ReasonCode.OPTED_OUT]
+        heard = await heard_from_carrier(connection, opted_out, now)
+        also, events = list(heard.changes), heard.events
         done: set[tuple[Key, State]] = set()
         while pending:
             first: dict[Key, Change] = {}
@@ -170,10 +183,12 @@ class StoredIntake:
                     later.append(change)
                 else:
                     first[key] = change
-            changed = await apply(connection, self._facts, list(first.values()), now)
+            # Only what has the event head last may follow: what else waits is ended in the first round.
+            also = [change for change in also if (change.notification_id, change.index) not in first]
+            changed = await apply(connection, self._facts, [*first.values(), *also], now, events)
             self._measures.changes(changed, self._facts, now)
             done |= {((change.notification_id, change.index), change.state) for change in changed}
-            pending = later
+            pending, also, events = later, [], ()
         return done
 
     async def _from_parts(
@@ -271,21 +286,8 @@ class StoredIntake:
         }
 
     async def replies(self, carrier: str, replies: Sequence[Reply]) -> None:
-        """Store replies. Returns after the commit."""
-        now = self._clock.now_us()
-        rows = [
-            {
-                "id": _digest(carrier, reply.carrier_id),
-                "carrier": carrier,
-                "number": reply.number,
-                "sender": reply.sender,
-                "text": reply.text,
-                "receive_time": now,
-            }
-            for reply in replies
-        ]
-        async with self._database.write() as connection:
-            await store.insert_inbound(connection, rows)
+        """Store and handle replies. Returns after the commit."""
+        await self._replies.take(carrier, replies)
 
 
 def _with_proof(changes: Sequence[Change]) -> list[Change]:

@@ -67,6 +67,10 @@ class Measures:
                 labels: dict[str, str] = {Attribute.CARRIER: carrier, Attribute.OUTCOME: what}
                 self._telemetry.receipts.add(count, labels)
 
+    def reply(self, taken_for: str) -> None:
+        """A reply was handled; `taken_for` is its keyword or "no_contact_point"."""
+        self._telemetry.replies.add(1, self._labels | {Attribute.OUTCOME: taken_for.lower()})
+
     def backlog(self, waiting: Sequence[Open], now_us: int) -> None:
         """What waits, as the last round found it."""
         segments: Counter[str] = Counter()

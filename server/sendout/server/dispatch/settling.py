@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from sendout.server.dispatch.outcomes import BAD_TRIES, THROTTLE_PAUSE_S, Verdic
 from sendout.server.dispatch.work import Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
 from sendout.storage.changes import Change, apply
+from sendout.storage.consents import Heard, heard_from_carrier
 from sendout.storage.ranges import Range, joined
 from sendout.storage.receipts import Reference, insert_references
 from sendout.storage.ring import RedisError
@@ -37,6 +39,11 @@ class _Settled:
     @property
     def kind(self) -> OutcomeKind | None:
         return self.outcome.kind if self.outcome else None
+
+    @property
+    def key(self) -> tuple[uuid.UUID, int]:
+        """Which message it is."""
+        return self.ready.claimed.notification_id, self.ready.claimed.index
 
     def change(self) -> Change:
         claimed = self.ready.claimed
@@ -130,31 +137,37 @@ class Settler:
         with work.telemetry.batch_span(SpanName.SETTLE, origins, {Attribute.MESSAGES: len(batch)}):
             while True:
                 try:
-                    await self._write(batch)
+                    heard = await self._write(batch)
                     break
                 except SendoutError as error:
                     # Repeating is safe: each change names its try, and what is written already changes nothing.
                     work.log.warning("settle_failed", error=type(error).__name__, messages=len(batch))
                     await asyncio.sleep(0.5)
-            await self._tell_redis(batch)
+            await self._tell_redis(batch, heard)
         work.let_go(len(batch))
 
-    async def _write(self, batch: Sequence[_Settled]) -> None:
+    async def _write(self, batch: Sequence[_Settled]) -> Heard:
         work = self._work
         references = [reference for s in batch for reference in s.references(work.account)]
+        now = work.clock.now_us()
         async with work.database.write() as connection:
             await insert_references(connection, references)
-            changed = await apply(connection, work.facts, [s.change() for s in batch], work.clock.now_us())
+            heard = await heard_from_carrier(connection, [s.key for s in batch if s.kind is OutcomeKind.OPTED_OUT], now)
+            changes = [*(s.change() for s in batch), *heard.changes]
+            changed = await apply(connection, work.facts, changes, now, heard.events)
         work.measures.outcomes(s.outcome for s in batch if s.outcome)
         work.measures.changes(changed, work.facts, work.clock.now_us())
+        return heard
 
-    async def _tell_redis(self, batch: Sequence[_Settled]) -> None:
+    async def _tell_redis(self, batch: Sequence[_Settled], heard: Heard) -> None:
         """Clear the journal, make retries reachable when due, slow down where the carrier asked for it."""
         ring = self._work.ring
         journal: defaultdict[int, list[str]] = defaultdict(list)
         for s in batch:
             journal[s.ready.incarnation.id].append(s.ready.outgoing.message_id)
         try:
+            for _, contact_point_id, number_key in heard.stopped:
+                await ring.stop(contact_point_id, [number_key])
             for incarnation, message_ids in journal.items():
                 await ring.done(incarnation, message_ids)
             for s in batch:

@@ -107,7 +107,7 @@ class Submitter:
             point.contact_point_id,
             point.rate,
             work.account_rate,
-            [Asked(r.outgoing.message_id, r.claimed.segments, r.claimed.number_key) for r in batch],
+            [Asked(r.outgoing.message_id, r.claimed.segments, _stoppable(r)) for r in batch],
             grace=work.settings.permit_grace,
             horizon=work.settings.permit_horizon,
             cap=DayCap(point.cap.segments, day.label) if point.cap and day else None,
@@ -205,3 +205,8 @@ class Submitter:
         """Wait for every submit that has begun."""
         while self._submits:
             await asyncio.wait(self._submits)
+
+
+def _stoppable(ready: Ready) -> bytes:
+    """The key by which an opt-out stops a message; none for the last word to who has just opted out."""
+    return ready.claimed.number_key if ready.claimed.heeds_opt_out else b""

@@ -15,6 +15,7 @@ from sendout.domain.states import ReasonCode, State
 from sendout.server.dispatch.incarnation import HEARTBEAT_S, SILENCE_S, Lives
 from sendout.server.dispatch.intake import StoredIntake
 from sendout.server.dispatch.recovery import recover_dead
+from sendout.server.dispatch.replies import Replies
 from sendout.server.dispatch.work import Work
 from sendout.storage import open_work, tallies
 from sendout.storage.ring import RedisError
@@ -27,10 +28,11 @@ _WAITING = frozenset({State.QUEUED, State.HELD})
 class Sweeper:
     """The rounds of one carrier account."""
 
-    def __init__(self, work: Work, lives: Lives, intake: StoredIntake) -> None:
+    def __init__(self, work: Work, lives: Lives, intake: StoredIntake, replies: Replies) -> None:
         self._work = work
         self._lives = lives
         self._intake = intake
+        self._replies = replies
 
     async def run(self) -> None:
         """A round a second, and at once when Redis was found empty, until the work stops."""
@@ -49,6 +51,7 @@ class Sweeper:
             self._expire,
             self._reconcile,
             self._retry_parked,
+            self._replies.sweep,
             self._close_unanswered,
             self._fold,
         ):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sendout.domain.reports import reason_text, state_text
+from sendout.domain.states import State
 from sendout.server.commands.stream_events import Batch, Delivery, EventQuery, StreamEvents
 from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.convert import timestamp
 from sendout.server.rpc.messages import message_message, state_name
+from sendout.storage.reading import Message
+from sendout.storage.replies import Reply
 from sendout.v1 import event_pb2
 from sendout.v1.history_service_pb2 import StreamDeliveryEventsRequest, StreamDeliveryEventsResponse
 
@@ -59,22 +61,39 @@ def _response(batch: Batch) -> StreamDeliveryEventsResponse:
 
 
 def _event(delivery: Delivery) -> event_pb2.DeliveryEvent:
-    change = delivery.change
-    message = message_message(change.message)
-    old = change.old_state
-    return event_pb2.DeliveryEvent(
-        event_id=change.event_id,
+    happening = delivery.change
+    event = event_pb2.DeliveryEvent(
+        event_id=happening.event_id,
         resume_token=delivery.resume_token,
-        type=event_pb2.DELIVERY_EVENT_TYPE_STATE_CHANGED,
-        event_time=timestamp(change.time),
-        message=message,
-        old_state=None if old is None else state_name(old),
-        new_state=message.state,
-        reason_code=change.message.reason,
-        reason_text=reason_text(change.message.reason) or state_text(change.message.state),
-        crm_record=message.crm_record if message.HasField("crm_record") else None,
-        labels=change.origin.labels,
-        trace_id=change.origin.trace_id,
-        contact_point_id=change.origin.contact_point_id,
-        topic_id=change.origin.topic_id,
+        type=f"DELIVERY_EVENT_TYPE_{happening.kind.name}",
+        event_time=timestamp(happening.time),
+        labels=happening.origin.labels,
+        trace_id=happening.origin.trace_id,
+        contact_point_id=happening.origin.contact_point_id,
+        topic_id=happening.origin.topic_id,
+    )
+    if happening.message is not None:
+        _add_message(event, happening.message, happening.old_state)
+    if happening.reply is not None:
+        event.reply.CopyFrom(_reply(happening.reply))
+    return event
+
+
+def _add_message(event: event_pb2.DeliveryEvent, found: Message, old: State | None) -> None:
+    event.message.CopyFrom(message_message(found))
+    if old is not None:
+        event.MergeFrom(event_pb2.DeliveryEvent(old_state=state_name(old)))
+    event.new_state = event.message.state
+    event.reason_code = found.reason
+    event.reason_text = event.message.reason_text
+    if event.message.HasField("crm_record"):
+        event.crm_record.CopyFrom(event.message.crm_record)
+
+
+def _reply(reply: Reply) -> event_pb2.Reply:
+    return event_pb2.Reply(
+        text=reply.text,
+        phone_number=reply.number,
+        conversation_id="" if reply.conversation_id is None else str(reply.conversation_id),
+        receive_time=timestamp(reply.receive_time),
     )

@@ -22,6 +22,7 @@ from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.cancel_notification import CancelNotification
 from sendout.server.commands.consents import Consents, Numbers, Stops
 from sendout.server.commands.contact_points import ContactPoints
+from sendout.server.commands.conversations import Conversations
 from sendout.server.commands.drafting import Drafts
 from sendout.server.commands.event_feed import EventFeed
 from sendout.server.commands.export_messages import ExportMessages
@@ -51,6 +52,7 @@ from sendout.server.rpc.api_keys import ApiKeyServicer
 from sendout.server.rpc.audit import AuditServicer
 from sendout.server.rpc.consents import ConsentServicer
 from sendout.server.rpc.contact_points import ContactPointServicer
+from sendout.server.rpc.conversations import ConversationServicer
 from sendout.server.rpc.history import HistoryServicer
 from sendout.server.rpc.interceptors import GateInterceptor
 from sendout.server.rpc.notifications import NotificationServicer
@@ -90,7 +92,6 @@ from sendout.v1 import (
     webhook_service_pb2,
 )
 
-_LATER = (conversation_service_pb2,)
 _OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_concurrent_streams", 256),
@@ -166,8 +167,9 @@ class RpcServer:
         unreal = frozenset(name for name, can in parts.carriers.items() if not can.reaches_phones)
         bits = {name: can.reference_bits for name, can in parts.carriers.items()}
         drafts = Drafts(database, clock, derive("numbers"), unreal, bits)
+        send = SendNotification(drafts, database, clock, parts.rings)
         notifications = NotificationServicer(
-            SendNotification(drafts, database, clock, parts.rings),
+            send,
             PreviewNotification(drafts, database, clock, PriceBook(clock)),
             CancelNotification(database, clock),
             ReadNotifications(database, clock, tokens),
@@ -196,7 +198,7 @@ class RpcServer:
             (usage_service_pb2, UsageServicer(GetUsage(database), pages)),
             (audit_service_pb2, AuditServicer(AuditTrail(database), pages)),
             (webhook_service_pb2, WebhookServicer(HandleWebhook(parts.webhooks))),
-            *((module, None) for module in _LATER),
+            (conversation_service_pb2, ConversationServicer(Conversations(database, clock, send), pages)),
         ]
         if parts.simulators:
             carrier = min(parts.simulators)

@@ -41,6 +41,7 @@ class Instruments:
         self.breaker = meter.create_gauge(names.BREAKER.name, names.BREAKER.unit, names.BREAKER.description)
         self.receipts = self._counter(names.RECEIPTS)
         self.unconfirmed = self._counter(names.UNCONFIRMED)
+        self.replies = self._counter(names.REPLIES)
         self.stream_lag = self._histogram(names.STREAM_LAG, names.SLOW_EDGES)
         self.tally_differences = self._counter(names.TALLY_DIFFERENCES)
         self.rpc_duration = self._histogram(names.RPC_DURATION, names.FAST_EDGES)

@@ -65,6 +65,7 @@ UNMAPPED = Metric("sendout.carrier.unmapped", "{code}", "Codes of carriers that 
 BREAKER = Metric("sendout.carrier.breaker", "1", "Whether a carrier is left alone: 0 no, 1 it is being tried, 2 yes.")
 RECEIPTS = Metric("sendout.carrier.receipts", "{receipt}", "Receipts of carriers, by what became of them.")
 UNCONFIRMED = Metric("sendout.messages.unconfirmed", "{message}", "Messages whose outcome is not on record.")
+REPLIES = Metric("sendout.replies", "{reply}", "Replies of recipients, by what they were taken for.")
 STREAM_LAG = Metric("sendout.events.lag", "s", "Age of an event when it is handed to a subscriber.")
 TALLY_DIFFERENCES = Metric("sendout.tallies.differences", "{message}", "Counts by which tallies and messages differ.")
 RPC_DURATION = Metric("rpc.server.duration", "s", "Time from the start of an RPC to its end.")

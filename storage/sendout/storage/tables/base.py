@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, TypeDecorator
 
 metadata = MetaData(
     naming_convention={
@@ -19,3 +21,16 @@ Micros = BigInteger
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
 """An ever-growing key: identity on PostgreSQL, rowid on SQLite."""
+
+
+class RawText(TypeDecorator[str]):
+    """Any string whatever, as bytes: PostgreSQL's texts take no NUL, and no database takes half a surrogate pair."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> bytes | None:
+        return None if value is None else value.encode("utf-8", "surrogatepass")
+
+    def process_result_value(self, value: bytes | None, dialect: Any) -> str | None:
+        return None if value is None else value.decode("utf-8", "surrogatepass")

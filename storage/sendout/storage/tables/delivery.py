@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from sendout.storage.tables.base import Micros, Serial, metadata
+from sendout.storage.tables.base import Micros, RawText, Serial, metadata
 
 # One row per incarnation: a process under one Redis epoch. The id is the fencing number and is never used twice.
 worker = Table(
@@ -76,16 +76,50 @@ Index(
     sqlite_where=text("parked"),
 )
 
+# What people wrote, as it came: one row for each part of a text. Handling it names the row that stands for the whole
+# reply in `reply_id`, and fills in what the reply turned out to be on that row alone.
 inbound = Table(
     "inbound",
     metadata,
     Column("id", String(32), primary_key=True),  # hash of carrier and the carrier's id
     Column("carrier", String(63), nullable=False),
-    Column("number", String(16), nullable=False),
-    Column("sender", String(16), nullable=False),  # the address it was sent to
-    Column("text", Text, nullable=False),
+    Column("number", String(32), nullable=False),  # who wrote, E.164 where it is a number; "" once erased
+    Column("sender", String(32), nullable=False),  # the address it was sent to
+    Column("text", RawText, nullable=False),  # "" once purged
+    Column("reference", Integer, nullable=True),  # joins the parts
+    Column("part", SmallInteger, nullable=False, server_default=text("1")),
+    Column("parts", SmallInteger, nullable=False, server_default=text("1")),
     Column("receive_time", Micros, nullable=False),
     Column("handled", Boolean, nullable=False, server_default=false()),
+    Column("reply_id", String(32), nullable=True),
+    Column("keyword", String(16), nullable=False, server_default=""),  # domain.keywords.Keyword
+    Column("contact_point_id", String(63), nullable=False, server_default=""),  # "" where none has this sender
+    Column("conversation_id", BigInteger, nullable=True),
+)
+Index("ix_inbound_reply_id", inbound.c.reply_id)
+Index("ix_inbound_receive_time", inbound.c.receive_time)
+Index(
+    "ix_inbound_open",
+    inbound.c.receive_time,
+    postgresql_where=text("NOT handled"),
+    sqlite_where=text("NOT handled"),
+)
+Index(
+    "ix_inbound_conversation",
+    inbound.c.conversation_id,
+    inbound.c.receive_time,
+    postgresql_where=text("conversation_id IS NOT NULL"),
+    sqlite_where=text("conversation_id IS NOT NULL"),
+)
+
+# When a number last got an answer to a keyword from a contact point: what keeps two machines from talking for ever.
+keyword_answer = Table(
+    "keyword_answer",
+    metadata,
+    Column("contact_point_id", String(63), primary_key=True),
+    Column("number_key", LargeBinary(16), primary_key=True),
+    Column("keyword", String(16), nullable=False),
+    Column("time", Micros, nullable=False),
 )
 
 # The simulator's own memory, on the far side of the carrier interface: what its phones got and which receipts are due.

@@ -75,6 +75,11 @@ event = Table(
     Column("reason", String(32), nullable=False),
     Column("attempt", SmallInteger, nullable=False),
     Column("time", Micros, nullable=False),
+    # What else may be told than a change of state: storage.event_log.Kind. `reference` is then the reply, if one
+    # caused it, and the contact point is named here, as there may be no notification (the nil UUID).
+    Column("kind", SmallInteger, nullable=False, server_default=text("0")),
+    Column("reference", String(32), nullable=False, server_default=""),
+    Column("contact_point_id", String(63), nullable=False, server_default=""),
 )
 Index("ix_event_message", event.c.notification_id, event.c.first)
 

@@ -19,7 +19,7 @@ principal = Table(
     "principal",
     metadata,
     Column("id", String(63), primary_key=True),
-    Column("kind", String(16), nullable=False),  # "service" or "user"
+    Column("kind", String(16), nullable=False),  # "service", "user" or "server"
     Column("label", String(100), nullable=False),
     Column("password_hash", String(200), nullable=True),
     Column("external_id", String(255), nullable=True),  # what the identity provider calls the person

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -45,10 +46,20 @@ notification = Table(
     Column("trace_id", String(32), nullable=False),
     Column("span_id", String(16), nullable=False),
     Column("purged", SmallInteger, nullable=False, server_default=text("0")),  # bits of storage.retention.Kind
+    Column("purpose", SmallInteger, nullable=False, server_default=text("0")),  # domain.replies.Purpose
+    Column("conversation_id", BigInteger, nullable=True),  # only where it is one text of a conversation
 )
 Index("ix_notification_topic", notification.c.topic_id, notification.c.id)
 Index("ix_notification_contact_point", notification.c.contact_point_id, notification.c.id)
 Index("ix_notification_purged", notification.c.purged, notification.c.id)  # finds what retention has left to do
+
+Index(
+    "ix_notification_conversation",
+    notification.c.conversation_id,
+    notification.c.id,
+    postgresql_where=text("conversation_id IS NOT NULL"),
+    sqlite_where=text("conversation_id IS NOT NULL"),
+)
 
 # No index on a column that changes per message, and free room on every page: PostgreSQL then keeps state changes
 # heap-only (measured three times faster). What is still open is found through `progress`.

@@ -45,6 +45,9 @@ contact_point = Table(
     Column("number_messages_per_hour", Integer, nullable=False, server_default=text("0")),
     Column("max_backlog_hours", Integer, nullable=False, server_default=text("72")),
     Column("fallback_carriers", JSON, nullable=False, server_default=text("'[]'")),
+    Column("opt_out_reply", String(160), nullable=False, server_default=""),
+    Column("opt_in_reply", String(160), nullable=False, server_default=""),
+    Column("help_reply", String(160), nullable=False, server_default=""),
     Column("create_time", Micros, nullable=False),
     Column("update_time", Micros, nullable=False),
 )
@@ -128,16 +131,28 @@ price = Table(
     Index("uq_price_from", "contact_point_id", "country", "start_time", unique=True),
 )
 
+# An exchange with one number. At most one of a contact point and a number is open at a time.
 conversation = Table(
     "conversation",
     metadata,
     Column("id", Serial, primary_key=True),
     Column("contact_point_id", ForeignKey("contact_point.id", ondelete="RESTRICT"), nullable=False),
-    Column("number", String(16), nullable=False),
-    Column("notification_id", Uuid, nullable=True),
+    Column("number", String(32), nullable=False),  # "" once erased
+    Column("number_key", LargeBinary(16), nullable=False),
+    Column("notification_id", Uuid, nullable=True),  # what was replied to
     Column("message_index", Integer, nullable=True),
     Column("open", Boolean, nullable=False),
+    Column("review", Boolean, nullable=False, server_default=false()),  # a text sounded like a wish to stop
+    Column("entry_count", Integer, nullable=False, server_default=text("0")),
     Column("create_time", Micros, nullable=False),
     Column("update_time", Micros, nullable=False),
-    Index("ix_conversation_number", "contact_point_id", "number"),
+    Index("ix_conversation_update_time", "update_time", "id"),
+)
+Index(
+    "uq_conversation_open",
+    conversation.c.contact_point_id,
+    conversation.c.number_key,
+    unique=True,
+    postgresql_where=text("open"),
+    sqlite_where=text("open"),
 )
