@@ -22,6 +22,7 @@ from sendout.server.carriers.registry import capabilities_of
 from sendout.server.config import load_settings
 from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.replies import Replies
 from sendout.server.rpc.server import Parts, RpcServer
 from sendout.server.seed import seed
 from sendout.server.telemetry import setup
@@ -120,9 +121,10 @@ async def server(database: Database, redis_url: str, folder: Path) -> AsyncItera
     assert seeded is not None
     simulators = frozenset({"simulator"})
     carriers = capabilities_of({"simulator": ("simulator", {})})
-    intake = StoredIntake(
-        database, clock, telemetry, Measures(telemetry, "server"), Matching(b"n" * 32, frozenset(), 900.0)
-    )
+    measures = Measures(telemetry, "server")
+    replies = Replies(database, clock, rings, settings.secrets.derive("numbers"), measures)
+    matching = Matching(b"n" * 32, frozenset(), 900.0)
+    intake = StoredIntake(database, clock, telemetry, measures, matching, replies)
     built = RpcServer(Parts(settings, clock, telemetry, database, rings, wakeups, carriers, simulators, {}, intake))
     await built.start()
     try:

@@ -18,13 +18,15 @@ from sendout.server.carriers.twilio import TwilioCarrier
 from sendout.server.commands.authenticate import Authenticate
 from sendout.server.commands.webhooks import HandleWebhook
 from sendout.server.config import load_settings
-from sendout.server.dispatch.intake import StoredIntake
+from sendout.server.dispatch.intake import Matching, StoredIntake
 from sendout.server.dispatch.measures import Measures
+from sendout.server.dispatch.replies import Replies
 from sendout.server.rpc.interceptors import GateInterceptor
 from sendout.server.rpc.unimplemented import add_service
 from sendout.server.rpc.webhooks import WebhookServicer
 from sendout.server.telemetry import TracingInterceptor, setup
 from sendout.storage.engine import Database
+from sendout.storage.ring import Rings, connect
 from sendout.storage.tables import inbound, receipt
 from sendout.v1 import webhook_service_pb2
 from tests.integration.gateway_site import Answer, Web, web
@@ -39,7 +41,11 @@ async def site(database: Database) -> AsyncIterator[Web]:
     """A gateway before a server with one Twilio account that is never started."""
     telemetry = setup("test-server", load_settings())
     authenticate = Authenticate(database, SystemClock())
-    intake = StoredIntake(database, SystemClock(), telemetry, Measures(telemetry, "server"))
+    measures, rings = Measures(telemetry, "server"), Rings(connect("redis://127.0.0.1:1"))  # nothing is sent
+    replies = Replies(database, SystemClock(), rings, b"n" * 32, measures)
+    intake = StoredIntake(
+        database, SystemClock(), telemetry, measures, Matching(b"n" * 32, frozenset(), 900.0), replies
+    )
     settings = {"account_sid": "AC1", "auth_token": TOKEN, "public_url": PUBLIC}
     carrier = TwilioCarrier(CarrierContext("twilio", settings, SystemClock(), intake))
     server = grpc.aio.server(interceptors=[TracingInterceptor(telemetry), GateInterceptor(authenticate)])
