@@ -389,6 +389,6 @@ async def test_one_statement_takes_many(database: Database) -> None:
         Consent(n.to_bytes(16, "big"), "main", n % 2 == 0, Source.IMPORTED, "", "", 10, 10) for n in range(7_001)
     ]
     async with database.write() as connection:
-        assert len(await store.record(connection, words)) == 7_001
+        assert len((await store.record(connection, words)).changed) == 7_001
         again = [replace(one, consent_time=10 + (n == 3), update_time=11) for n, one in enumerate(words)]
-        assert await store.record(connection, again) == {("main", words[3].number_key)}
+        assert (await store.record(connection, again)).changed == {("main", words[3].number_key)}

@@ -165,11 +165,7 @@ RETURNING = (
 
 
 async def apply(
-    connection: AsyncConnection,
-    facts: FactsCache,
-    changes: Sequence[Change],
-    now_us: int,
-    also: Sequence[Run] = (),
+    connection: AsyncConnection, facts: FactsCache, changes: Sequence[Change], now_us: int, also: Sequence[Run] = ()
 ) -> list[Changed]:
     """Make those changes that the transition table allows and book them; answers with the ones made.
 
