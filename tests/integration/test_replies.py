@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, update
 
 from sendout.domain.keywords import Keyword
 from sendout.domain.numbers import number_key
-from sendout.domain.replies import LONGEST_ANSWER, Purpose, answer_text, phone_of, whole_text
+from sendout.domain.replies import Purpose, answer_text
 from sendout.server.carriers.base import Reply
 from sendout.server.config import load_settings
 from sendout.server.dispatch.measures import Measures
@@ -394,12 +394,3 @@ async def test_a_fault_of_ours_keeps_the_reply_for_the_round(rig: Rig, monkeypat
     assert len(await rig.conversations()) == 1
     async with rig.database.read() as connection:
         assert (await connection.execute(select(func.count()).select_from(inbound))).scalar_one() == 1
-
-
-def test_answers_fit() -> None:
-    """Every built-in answer has at most 160 characters, however long the label; phones are told from codes."""
-    for keyword in (Keyword.OPT_OUT, Keyword.OPT_IN, Keyword.HELP):
-        assert len(answer_text(keyword, "L" * 100, "")) <= LONGEST_ANSWER
-    assert phone_of("14155550101") is not None
-    assert phone_of("12345") is None
-    assert whole_text(["a\ud83d", "\ude00b"]) == "a😀b"
