@@ -120,7 +120,7 @@ class Stops:
         """Best effort: where Redis is away, every later claim still asks SQL."""
         contact_point_id = point.id if point else ORGANISATION
         told = []
-        for carrier in [point.carrier] if point else sorted(self._carriers):
+        for carrier in [point.carrier, *point.fallback_carriers] if point else sorted(self._carriers):
             if stopped:
                 told.append(self._rings.stop(carrier, contact_point_id, *stopped))
             if allowed:
