@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -88,18 +88,23 @@ class Smsc:
             await self._changed.wait_for(holds)
 
     def texts(self, number: str) -> list[str]:
-        """The texts that this phone shows: parts joined by their reference, incomplete ones left out."""
-        shown, parts = [], dict[int | None, dict[int, str]]()
-        for submit in (one for one in self.accepted if one.number == number):
+        """The texts that this phone shows."""
+        return self.phones().get(number, [])
+
+    def phones(self) -> dict[str, list[str]]:
+        """The texts that each phone shows: parts joined by their reference, incomplete ones left out."""
+        shown: defaultdict[str, list[str]] = defaultdict(list)
+        begun: defaultdict[tuple[str, int | None], dict[int, str]] = defaultdict(dict)
+        for submit in self.accepted:
             if submit.parts == 1:
-                shown.append(submit.text)
+                shown[submit.number].append(submit.text)
                 continue
-            found = parts.setdefault(submit.reference, {})
-            assert submit.part not in found, "a part came twice, or two texts share a reference"
-            found[submit.part] = submit.text
-            if len(found) == submit.parts:
-                shown.append("".join(found[part] for part in sorted(found)))
-                del parts[submit.reference]
+            parts = begun[submit.number, submit.reference]
+            assert submit.part not in parts, "a part came twice, or two texts share a reference"
+            parts[submit.part] = submit.text
+            if len(parts) == submit.parts:
+                shown[submit.number].append("".join(parts[part] for part in sorted(parts)))
+                del begun[submit.number, submit.reference]
         return shown
 
     def refs(self, parts: int = 3) -> tuple[str, ...]:

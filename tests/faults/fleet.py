@@ -16,6 +16,8 @@ from pathlib import Path
 _ZYGOTE = Path(__file__).with_name("zygote.py")
 NAIVE = "SENDOUT_TEST_NAIVE"
 """Set to 1: dispatchers requeue whatever a dead one left, as if claims were leases that simply run out."""
+WRITES = "SENDOUT_TEST_WRITES"
+"""Set to a folder: dispatchers note there, one file each, when they wrote how many segments to an SMSC."""
 
 READY = {"serve": '"serving"', "dispatch": '"incarnation"'}
 

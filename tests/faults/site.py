@@ -103,8 +103,8 @@ class Site:
             assert time.monotonic() < deadline, f"still { {s.name: n for s, n in seen.items()} }"
             await asyncio.sleep(0.1)
 
-    async def verdict(self) -> Verdict:
-        """Judge everything that happened here."""
+    async def verdict(self, submits: Sequence[Submit] | None = None) -> Verdict:
+        """Judge everything that happened here; `submits` where the far side is not the simulator."""
         async with self.database.read() as connection:
             unsure = await connection.execute(
                 select(event.c.notification_id, event.c.first, event.c.last).where(
@@ -127,7 +127,7 @@ class Site:
                 for i, index, number, state, reason, owner in rows
             ]
             identifiers = [str(i) for i in (await connection.execute(select(notification.c.id))).scalars()]
-            submits = await read_submits(connection)
+            submits = await read_submits(connection) if submits is None else submits
         return judge(History(self.accepted, identifiers, found, submits))
 
     async def count_differences(self) -> int:
@@ -155,22 +155,24 @@ class Site:
 
 
 @asynccontextmanager
-async def site(zygote: Zygote, database_url: str, redis_url: str, rate: float, **simulator: Any) -> AsyncIterator[Site]:
-    """A site with the contact point `main` at `rate` segments a second, and an API key."""
+async def site(zygote: Zygote, database_url: str, redis_url: str, rate: float, **carrier: Any) -> AsyncIterator[Site]:
+    """A site with the contact point `main` at `rate` segments a second, and an API key. `carrier` is settings of the
+    simulator, or of another `type`."""
     database = Database(database_url)
-    settings = {"delivery_delay_s": 0.2} | simulator
+    if "type" not in carrier:
+        carrier = {"type": "simulator", "delivery_delay_s": 0.2} | carrier
     with tempfile.TemporaryDirectory(prefix="sof") as folder:
         environment = {
             "SENDOUT_DATABASE_URL": database_url,
             "SENDOUT_REDIS_URL": redis_url,
             "SENDOUT_SECRET_KEY": SECRET,
             "SENDOUT_DATA_DIR": folder,
-            "SENDOUT_CARRIERS": json.dumps({"simulator": {"type": "simulator"} | settings}),
+            "SENDOUT_CARRIERS": json.dumps({carrier["type"]: carrier}),
         }
         fleet = Fleet(zygote, environment, Path(folder))
         rings = Rings(connect(redis_url))
         await add_principal(database)
-        await add_contact_point(database, segments_per_second=rate)
+        await add_contact_point(database, segments_per_second=rate, carrier=carrier["type"])
         _, key = await ApiKeys(database, SystemClock(), lambda: None).create(CALLER, "Load")
         try:
             send = _send_command(database, rings)

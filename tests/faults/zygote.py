@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -66,6 +67,8 @@ def _become(order: dict[str, Any]) -> None:
         os.environ.update(order["environment"])
         if os.environ.get("SENDOUT_TEST_NAIVE"):
             _be_naive()
+        if folder := os.environ.get("SENDOUT_TEST_WRITES"):
+            _note_writes(folder)
         processes.run(getattr(app, order["role"])(load_settings()))
         code = 0
     except BaseException:
@@ -87,6 +90,20 @@ def _be_naive() -> None:
         )
 
     recovery._change = requeue
+
+
+def _note_writes(folder: str) -> None:
+    """See `fleet.WRITES`."""
+    from sendout.server.carriers.smpp.session import Session
+
+    notes = os.open(f"{folder}/{os.getpid()}.writes", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    submit = Session.submit
+
+    def noting(session: Session, parts: Any) -> None:
+        os.write(notes, f"{time.monotonic_ns()} {len(parts)}\n".encode())
+        submit(session, parts)
+
+    Session.submit = noting
 
 
 def _report(pid: int) -> None:
