@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
 from sendout.storage.event_log import MAX_RUN
-from sendout.storage.receipts import KEYS, Key
+from sendout.storage.receipts import KEYS, Key, not_sought_by
 from sendout.storage.rows import rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, event, is_open, message, notification, progress, receipt
 
@@ -131,7 +131,7 @@ _LACKS_REFERENCE = or_(
     and_(message.c.state.in_([*map(int, _ANSWERED)]), _REFS < _PARTS - _REFUSED),
 )
 _IS_PARKED = and_(receipt.c.parked, receipt.c.carrier == bindparam("carrier"))
-_KNOWN = exists().where(carrier_ref.c.carrier == receipt.c.carrier, carrier_ref.c.ref == receipt.c.ref)
+_KNOWN = exists().where(carrier_ref.c.ref == receipt.c.ref, carrier_ref.c.carrier == not_sought_by(receipt.c.carrier))
 _SEEKING = (
     select(receipt.c.id)
     .where(

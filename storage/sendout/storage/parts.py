@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
-from sendout.storage.receipts import KEYS, Key
+from sendout.storage.receipts import KEYS, Key, not_sought_by
 from sendout.storage.rows import rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, message
 
@@ -78,7 +78,7 @@ def _read(dialect: str) -> Any:
             carrier_ref.c.reason,
         )
         .join(keys, of_these)
-        .where(carrier_ref.c.carrier == bindparam("carrier"))
+        .where(not_sought_by(carrier_ref.c.carrier) == bindparam("carrier"))
     )
 
 

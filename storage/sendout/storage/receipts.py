@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, SmallInteger, String, Uuid, bindparam, select, update
+from sqlalchemy import BigInteger, Boolean, Integer, SmallInteger, String, Uuid, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
@@ -72,12 +72,18 @@ class Referred:
     parts: int
 
 
-_SOUGHT: Columns = {"ref": String()}
+_SOUGHT: Columns = {"carrier": String(), "ref": String()}
+
+
+def not_sought_by(carrier: Any) -> Any:
+    """The column, in a form by which nothing is looked up. While a table is young and PostgreSQL has no statistics of
+    it, it takes the references of one account for few, reads all of them, and compares each with each."""
+    return func.coalesce(carrier, "")
 
 
 async def find_references(connection: AsyncConnection, carrier: str, refs: Sequence[str]) -> dict[str, Referred]:
     """What these references (as they are kept) stand for; unknown ones are left out."""
-    parameters = rows_parameters(connection, "sought", _SOUGHT, [(ref,) for ref in refs]) | {"carrier": carrier}
+    parameters = rows_parameters(connection, "sought", _SOUGHT, [(carrier, ref) for ref in refs])
     rows = await connection.execute(_find(connection.dialect.name), parameters)
     return {row.ref: Referred((row.notification_id, row.message_index), row.part, row.parts) for row in rows}
 
@@ -91,7 +97,7 @@ def _find(dialect: str) -> Any:
         carrier_ref.c.index.label("message_index"),
         carrier_ref.c.part,
         carrier_ref.c.parts,
-    ).join(sought, (carrier_ref.c.ref == sought.c.ref) & (carrier_ref.c.carrier == bindparam("carrier")))
+    ).join(sought, (carrier_ref.c.ref == sought.c.ref) & (carrier_ref.c.carrier == sought.c.carrier))
 
 
 _RECEIPT_COLUMNS: Columns = {
@@ -160,7 +166,10 @@ _PARKED = (
         carrier_ref.c.part,
         carrier_ref.c.parts,
     )
-    .join(carrier_ref, (carrier_ref.c.carrier == receipt.c.carrier) & (carrier_ref.c.ref == receipt.c.ref))
+    .join(
+        carrier_ref,
+        (carrier_ref.c.ref == receipt.c.ref) & (carrier_ref.c.carrier == not_sought_by(receipt.c.carrier)),
+    )
     .where(receipt.c.parked, receipt.c.carrier == bindparam("carrier"))
     .order_by(receipt.c.receive_time, receipt.c.id)
 )

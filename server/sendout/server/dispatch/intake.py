@@ -226,6 +226,10 @@ class StoredIntake:
     async def retry_parked(self, carrier: str) -> None:
         """Apply parked receipts of a carrier account whose message is on record by now, or is the only one that can be
         meant; give up on those that came long ago."""
+        while await self._retry_parked(carrier) == _BATCH:
+            pass
+
+    async def _retry_parked(self, carrier: str) -> int:
         now = self._clock.now_us()
         async with self._database.write() as connection:
             adopted = await self._adopt_by_number(connection, carrier)
@@ -240,6 +244,7 @@ class StoredIntake:
         for account, count in orphans.items():
             self._measures.receipts(account, {"orphan": count})
             self._log.warning("orphan_receipts", carrier=account, receipts=count)
+        return len(rows)
 
     async def _adopt_by_number(self, connection: AsyncConnection, carrier: str) -> int:
         """Where exactly one message to the number lacks a reference, the receipt is of that one. Answers how many.
