@@ -12,7 +12,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import ServiceDescriptor
 
 import sendout.v1
 from sendout.domain.errors import Reason, category_of
@@ -20,7 +20,6 @@ from sendout.gateway.settings import settings_table as gateway_table
 from sendout.server.carriers.simulator import numbers_table
 from sendout.server.carriers.twilio.settings import settings_table as twilio_table
 from sendout.server.config import settings_table
-from sendout.server.rpc import server as rpc_server
 from sendout.server.telemetry.names import METRICS
 from tests.packaging.tree import ROOT
 
@@ -31,25 +30,6 @@ def services() -> Iterator[ServiceDescriptor]:
         if module.name.endswith("_service_pb2"):
             loaded = importlib.import_module(f"sendout.v1.{module.name}")
             yield from loaded.DESCRIPTOR.services_by_name.values()
-
-
-def methods_for_later() -> dict[str, list[MethodDescriptor]]:
-    """By service, the methods that no servicer of this version has."""
-    later = {}
-    for service in sorted(services(), key=lambda service: service.name):
-        servicer = getattr(rpc_server, service.name.removesuffix("Service") + "Servicer", None)
-        missing = [method for method in service.methods if not hasattr(servicer, method.name)]
-        if missing:
-            later[service.name] = missing
-    return later
-
-
-def later_table() -> str:
-    """The methods that answer NOT_IMPLEMENTED."""
-    rows = ["| Service | Methods |", "|---|---|"]
-    for service, methods in methods_for_later().items():
-        rows.append(f"| {service} | {', '.join(method.name for method in methods)} |")
-    return "\n".join(rows) + "\n"
 
 
 def errors_table() -> str:
@@ -83,7 +63,6 @@ def metrics_table() -> str:
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "settings": ("README.md", settings_table),
     "simulator": ("README.md", numbers_table),
-    "later": ("README.md", later_table),
     "errors": ("docs/errors.md", errors_table),
     "metrics": ("docs/operations.md", metrics_table),
     "twilio": ("docs/twilio.md", twilio_table),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sendout.server.carriers.simulator import numbers_table
-from tests.packaging.tables import TABLES, between, methods_for_later, services
+from tests.packaging.tables import TABLES, between
 from tests.packaging.tree import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -28,14 +28,6 @@ def test_both_places_have_the_same_magic_numbers() -> None:
     """The README's table of failing numbers is the one of docs/simulator.md."""
     assert numbers_table() in (ROOT / "README.md").read_text()
     assert numbers_table() in (ROOT / "docs" / "simulator.md").read_text()
-
-
-def test_the_table_of_later_calls_is_made_of_the_contract() -> None:
-    """Only methods of the contract stand in it, and some calls do work."""
-    later = {method.full_name for methods in methods_for_later().values() for method in methods}
-    everything = {method.full_name for service in services() for method in service.methods}
-    assert later < everything
-    assert "sendout.v1.NotificationService.SendNotification" not in later
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=names)
