@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def site() -> Iterator[Running]:
 async def administrator(site: Running) -> AsyncIterator[AsyncClient]:
     """The client with which tests arrange things."""
     async with AsyncClient(site.target, site.admin_key) as client:
+        await client.create_price(Decimal("0.0075"), "USD")
         yield client
 
 
