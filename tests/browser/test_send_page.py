@@ -291,7 +291,7 @@ async def test_who_opted_out_is_left_out(administrator: AsyncClient, form: SendP
 
 
 async def test_a_csv_file_brings_variables(agent: Person, form: SendPage) -> None:
-    """Columns become variables; what is wrong is shown by row and cell; the handset shows the first recipient's text."""
+    """Columns become variables; what is wrong is shown by row and cell; the handset shows the first text."""
     await form.open()
     await form.drop(
         "people.csv",
