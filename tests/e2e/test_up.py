@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -22,7 +25,7 @@ from sendout.v1 import (
     user_service_pb2_grpc,
 )
 from tests.collector import CollectedSpan, running_collector
-from tests.e2e.running import Running, environment, up
+from tests.e2e.running import Running, environment, free_port, up
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
@@ -64,6 +67,30 @@ async def send_and_watch(running: Running) -> str:
     return identifier
 
 
+async def signed_in_by(link: str) -> str:
+    """Whom a printed link signs in to the console, as its page does it."""
+    console, _, token = link.partition("/sign-in#")
+    async with aiohttp.ClientSession(console) as browser:
+        answer = await browser.post("/sign-in", json={"signInToken": token}, headers={"Origin": console})
+        assert answer.status == 200
+        return str((await answer.json())["user"])
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    """Where something else listens on the console's port nothing is started, and the message says what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        started = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "sendout.server", "up", "--listen", f"127.0.0.1:{free_port()}"),
+            env=environment(tmp_path, SENDOUT_GATEWAY_LISTEN=address),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, errors = await started.communicate()
+    assert started.returncode == 1
+    assert address in errors.decode()
+    assert "SENDOUT_GATEWAY_LISTEN" in errors.decode()
+
+
 async def test_a_newcomers_first_hour(tmp_path: Path) -> None:
     """It starts in an empty home, sends, counts, stops on Ctrl-C with status 0, and finds its data again (S38)."""
     with up(tmp_path) as running:
@@ -85,6 +112,7 @@ async def test_a_newcomers_first_hour(tmp_path: Path) -> None:
         assert running.interrupt() == 0
     with up(tmp_path) as again:
         assert "shown this once" not in again.printed
+        assert await signed_in_by(again.link("Agent")) == "Agent"
         async with grpc.aio.insecure_channel(again.target) as channel:
             history = history_service_pb2_grpc.HistoryServiceStub(channel)
             tallies = await history.ListTopicTallies(

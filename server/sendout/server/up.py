@@ -7,9 +7,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -70,6 +72,7 @@ async def up(settings: Settings) -> None:
     folder = settings.storage.data_dir
     secret = create_secret_file(folder, SystemClock())
     async with _only_one(folder), contextlib.AsyncExitStack() as running:
+        _require_gateway()
         stop = StopRequest()
         valkey = await _start(running, "valkey", server_command(folder, socket_path(folder), append_only=True))
         await _answers(settings, valkey)
@@ -143,6 +146,22 @@ def _gateway_environment(settings: Settings) -> dict[str, str]:
 def _gateway_address() -> str:
     """Where the gateway listens."""
     return os.environ.get("SENDOUT_GATEWAY_LISTEN") or "127.0.0.1:8080"
+
+
+def _require_gateway() -> None:
+    """Before anything starts: what the gateway is made of is here, and nobody else listens where it will."""
+    if find_spec("starlette") is None:
+        raise ConfigError("sendout up starts the web gateway too. Install it: pip install 'sendout[gateway]'.")
+    host, _, port = _gateway_address().rpartition(":")
+    try:
+        socket.create_server((host.strip("[]"), int(port))).close()
+    except OSError as error:
+        raise ConfigError(
+            f"The console cannot listen on {_gateway_address()}: {error.strerror}. "
+            "Stop what does, or give another address in SENDOUT_GATEWAY_LISTEN."
+        ) from None
+    except (ValueError, OverflowError):
+        raise ConfigError(f"SENDOUT_GATEWAY_LISTEN: {_gateway_address()!r} is no address with a port.") from None
 
 
 async def _answers(settings: Settings, valkey: Child) -> None:

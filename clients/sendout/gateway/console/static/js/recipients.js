@@ -142,6 +142,7 @@ class Recipients extends HTMLElement {
     this.chips.replaceChildren(...drawn.map((entry) => this.chip(entry)));
     if (focused >= 0) this.chips.children[focused]?.querySelector("button").focus();
     if (many) this.chips.append(element("li", { class: "more" }, `and ${(this.entries.length - drawn.length).toLocaleString("en")} more`));
+    this.input.placeholder = this.entries.length ? "Add numbers" : "Numbers, separated by commas";
     const said = [plural(this.entries.length, "recipient")];
     if (bad.length) said.push(plural(bad.length, "problem number"));
     if (skipped.length) said.push(`${skipped.length.toLocaleString("en")} left out`);

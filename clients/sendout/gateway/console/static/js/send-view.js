@@ -58,7 +58,7 @@ function showFacts(facts, preview) {
   put("segments", written ? String(segments) : "–");
   put("billable", Number(preview.billableSegments || 0).toLocaleString("en"));
   put("cost", preview.estimatedCost ? money(preview.estimatedCost) : messageCount ? "price not known" : "–");
-  put("finish", messageCount && preview.estimatedFinishTime ? told(preview.estimatedFinishTime, "short") : "–");
+  put("finish", messageCount && preview.estimatedFinishTime ? told(preview.estimatedFinishTime, "soon") : "–");
   document.getElementById("text-count").textContent = written
     ? `${plural(charactersUsed, "character")}, ${charactersLeft.toLocaleString("en")} left`
     : "";

@@ -7,9 +7,15 @@ const FORMS = {
   day: { dateStyle: "medium" },
 };
 
-/** A time of the server (RFC 3339) in the reader's words; forms are "long", "short", "clock" and "day". */
+/**
+ * A time of the server (RFC 3339) in the reader's words; forms are "long", "short", "clock", "day" and "soon", which is
+ * the clock alone for a time of today.
+ */
 export function told(moment, form = "long") {
-  return new Intl.DateTimeFormat(undefined, FORMS[form]).format(new Date(moment));
+  const time = new Date(moment);
+  const today = time.toDateString() === new Date().toDateString();
+  const chosen = form === "soon" ? (today ? "clock" : "short") : form;
+  return new Intl.DateTimeFormat(undefined, FORMS[chosen]).format(time);
 }
 
 /** Puts every `<time>` below `root` in the reader's words. */
