@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 from google.type.date_pb2 import Date
-from google.type.money_pb2 import Money
 
 from sendout.cli import output
 from sendout.cli.administration import done
@@ -20,7 +19,7 @@ from sendout.cli.arguments import Output, examples, future, past
 from sendout.cli.output import Format
 from sendout.client import Client
 from sendout.client.cells import safe_cell
-from sendout.client.money import amount_of
+from sendout.client.money import amount_of, in_words
 from sendout.v1 import usage_pb2
 from sendout.v1.price_pb2 import Price
 from sendout.v1.usage_pb2 import UsageRow
@@ -123,13 +122,7 @@ def _day(day: Date) -> str:
 
 
 def _sums(row: UsageRow) -> list[str]:
-    return [f"{row.messages:,}", f"{row.billable_segments:,}", _money(row.cost) if row.HasField("cost") else "-"]
-
-
-def _money(amount: Money) -> str:
-    """At least two decimals, and no more than it has."""
-    whole, _, rest = f"{amount_of(amount):,.9f}".partition(".")
-    return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {amount.currency_code}"
+    return [f"{row.messages:,}", f"{row.billable_segments:,}", in_words(row.cost) if row.HasField("cost") else "-"]
 
 
 def _write_csv(names: Sequence[str], rows: Sequence[UsageRow]) -> None:
@@ -158,7 +151,7 @@ def list_prices(
         (
             one.contact_point_id or "all",
             one.country or "all",
-            _money(one.per_segment),
+            in_words(one.per_segment),
             output.local(one.start_time, "-"),
             one.price_id,
         )
@@ -209,7 +202,7 @@ def _in_words(price: Price) -> str:
     whom = f"from {price.contact_point_id}" if price.contact_point_id else "from every contact point"
     where = f"to {price.country}" if price.country else "to every country"
     start = output.local(price.start_time, "now")
-    return f"A segment {whom} {where} costs {_money(price.per_segment)} from {start} on. Price {price.price_id}."
+    return f"A segment {whom} {where} costs {in_words(price.per_segment)} from {start} on. Price {price.price_id}."
 
 
 @prices.command("delete", epilog=examples("sendout prices delete 0199b2c4-1d2e-7a3b-8c4d-5e6f7a8b9c0d"))

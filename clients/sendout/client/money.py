@@ -22,3 +22,9 @@ def money(amount: Decimal, currency: str) -> Money:
 def amount_of(given: Money) -> Decimal:
     """The amount without its currency."""
     return Decimal(given.units) + Decimal(given.nanos).scaleb(-9)
+
+
+def in_words(given: Money) -> str:
+    """The amount with its currency: at least two decimals, and no more than it has."""
+    whole, _, rest = f"{amount_of(given):,.9f}".partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {given.currency_code}"

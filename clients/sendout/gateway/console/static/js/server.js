@@ -22,7 +22,8 @@ function csrfToken() {
 }
 
 /**
- * One call: the answer as an object, without the fields that have their default value.
+ * One call: the answer as an object, without the fields that have their default value. A text goes out as it is,
+ * for calls that take line after line of JSON.
  * Throws Refused, and an AbortError where `signal` ended it. Whoever is signed out is led to the sign-in page.
  */
 export async function call(verb, path, body, { signal } = {}) {
@@ -31,7 +32,7 @@ export async function call(verb, path, body, { signal } = {}) {
     response = await fetch(path, {
       method: verb,
       headers: { "content-type": "application/json", "x-csrf-token": csrfToken() },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
       signal,
     });
   } catch (error) {
