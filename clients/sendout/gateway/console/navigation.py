@@ -22,5 +22,8 @@ OUTBOUND = (
 )
 """The options of the Outbound button (S18), which itself leads to the Welcome screen."""
 
-NAVIGATION: tuple[Entry, ...] = (Entry("/admin", "Admin", "admin", administrators_only=True),)
+NAVIGATION: tuple[Entry, ...] = (
+    Entry("/replies", "Replies", "replies"),
+    Entry("/admin", "Admin", "admin", administrators_only=True),
+)
 """The entries beside it; a page adds its own."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from starlette.routing import Route
 
 from sendout.gateway.console import rendering
-from sendout.gateway.console.pages import admin, send, sign_in, welcome
+from sendout.gateway.console.pages import admin, replies, send, sign_in, welcome
 from sendout.gateway.console.sessions import SessionCookie
 from sendout.gateway.console.visits import Console
 from sendout.gateway.upstream import Upstream
 
-_PAGES = (sign_in, welcome, send, admin)
+_PAGES = (sign_in, welcome, send, replies, admin)
 """The modules with the pages; each has `routes(console)`."""
 
 

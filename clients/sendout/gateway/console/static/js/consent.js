@@ -1,6 +1,6 @@
-// Consent: looks a number up, records a word, and imports a CSV file with its problems by line.
+// Consent: looks a number up, records a word, and imports a CSV file with its problems by row.
 
-import { rows } from "./csv.js";
+import { cells } from "./csv.js";
 import { announce, element, foreign, plural } from "./dom.js";
 import { explain, read, working } from "./forms.js";
 import { call, Refused } from "./server.js";
@@ -66,8 +66,9 @@ record.addEventListener("submit", (event) => {
 
 /** What a file holds: the words to send, where each stands, and the rows that could not be read. */
 function understood(text) {
-  const found = rows(text);
-  const head = found.next().value?.cells.map((name) => name.trim()) || [];
+  const rows = cells(text);
+  const first = rows.findIndex(Boolean);
+  const head = rows[first] || [];
   const unknown = head.filter((name) => !COLUMNS.includes(name));
   const missing = ["phone_number", "state"].filter((name) => !head.includes(name));
   if (unknown.length || missing.length) {
@@ -77,8 +78,10 @@ function understood(text) {
   const words = [];
   const lines = [];
   const problems = [];
-  for (const { line, cells } of found) {
-    const row = Object.fromEntries(head.map((name, place) => [name, (cells[place] || "").trim()]));
+  rows.forEach((found, index) => {
+    if (!found || index <= first) return;
+    const line = index + 1;
+    const row = Object.fromEntries(head.map((name, place) => [name, found[place] || ""]));
     const number = row.phone_number.replace(/^'/u, "");
     const state = WORDS[row.state.toLowerCase().replace(/[_ ]/gu, "-")];
     const moment = row.consent_time ? new Date(row.consent_time) : undefined;
@@ -88,7 +91,7 @@ function understood(text) {
       words.push(scoped({ phoneNumber: number, state, evidence: row.evidence || "", consentTime: moment?.toISOString() }, row.contact_point || ""));
       lines.push(line);
     }
-  }
+  });
   return { words, lines, problems };
 }
 
@@ -102,7 +105,7 @@ function parts(words) {
 function byLine(error, lines) {
   for (const { field } of error.violations || []) {
     const place = /consents\[(\d+)\]/u.exec(field || "");
-    if (place && lines[place[1]]) error.message = `Line ${lines[place[1]]}: ${error.message}`;
+    if (place && lines[place[1]]) error.message = `Row ${lines[place[1]]}: ${error.message}`;
   }
   return error;
 }
@@ -114,7 +117,7 @@ function tell(answer, problems) {
   said.push(problems.length ? `Left out: ${plural(problems.length, "row")}.` : "No row was left out.");
   const table = problems.length && element("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Rows left out" },
     element("table", {},
-      element("thead", {}, element("tr", {}, ...["Line", "Number", "Why"].map((name) => element("th", { scope: "col" }, name)))),
+      element("thead", {}, element("tr", {}, ...["Row", "Number", "Why"].map((name) => element("th", { scope: "col" }, name)))),
       element("tbody", {}, ...problems.slice(0, SHOWN).map(({ line, number, why }) =>
         element("tr", {}, element("td", { class: "number" }, String(line)), element("td", {}, foreign(number)), element("td", {}, foreign(why)))))));
   document.getElementById("imported").replaceChildren(
