@@ -9,14 +9,16 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from sendout.domain.states import ReasonCode, State
 from sendout.server.carriers.base import Outcome, OutcomeKind, Outgoing, Receipt
-from sendout.server.dispatch.intake import Matching
+from sendout.server.dispatch import sweeping
+from sendout.server.dispatch.intake import Matching, StoredIntake
+from sendout.storage import receipts
 from sendout.storage.engine import Database
 from sendout.storage.tables import carrier_ref, message, receipt
-from tests.integration.pipeline import GOOD, NUMBER_SECRET, Pipeline, pipeline
+from tests.integration.pipeline import GOOD, NUMBER_SECRET, Pipeline, pipeline, plain_numbers
 from tests.integration.scripted import Answer, Asked, Scripted, accepted, accounts, answers
 
 THREE_PARTS = "x" * 400
@@ -158,6 +160,40 @@ async def test_an_early_receipt_waits_for_its_answer(p: Pipeline) -> None:
     async with accounts(p, simulator=Early):
         sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"DELIVERED": 1})
+
+
+async def test_early_receipts_are_taken_up_however_many(p: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look applies all receipts whose messages are on record by now, more than one transaction takes."""
+    monkeypatch.setattr(sweeping, "ROUND_S", 3600.0)
+
+    class Early(Scripted):
+        async def submit(self, messages: Sequence[Outgoing], report: Any) -> None:
+            await self.tell(*(said(f"{one.message_id}:1", D, number=one.number) for one in messages))
+            await super().submit(messages, report)
+
+    numbers = plain_numbers(1100)
+    async with accounts(p, simulator=Early) as carriers:
+        sent = (await p.send(numbers)).notification["id"]
+        await p.until(sent, {"SENT": len(numbers)})
+        intake = carriers["simulator"].context.intake
+        assert isinstance(intake, StoredIntake)
+        await intake.retry_parked("simulator")
+        assert await p.states(sent) == {"DELIVERED": len(numbers)}
+
+
+async def test_what_waits_is_looked_up(database: Database) -> None:
+    """Also where the database has no statistics yet, parked receipts are found by their own index, and each one's
+    reference by its key: nothing is compared with all there is."""
+    statement = receipts._PARKED.limit(500).params(carrier="simulator")
+    query = statement.compile(dialect=database.engine.dialect, compile_kwargs={"literal_binds": True})
+    explain = "EXPLAIN" if database.is_postgres else "EXPLAIN QUERY PLAN"
+    async with database.read() as connection:
+        if database.is_postgres:
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = str((await connection.execute(text(f"{explain} {query}"))).all())
+    assert "ix_receipt_parked" in plan
+    assert "Join Filter" not in plan
+    assert "SCAN carrier_ref" not in plan
 
 
 async def test_a_receipt_adopts_the_one_message_it_can_mean(p: Pipeline) -> None:

@@ -19,7 +19,7 @@ from sendout.domain.states import State
 from sendout.storage.event_log import MAX_RUN
 from sendout.storage.receipts import KEYS, Key, not_sought_by
 from sendout.storage.rows import rows_parameters, rows_table
-from sendout.storage.tables import carrier_ref, event, is_open, message, notification, progress, receipt
+from sendout.storage.tables import carrier_ref, event, is_open, is_parked, message, notification, progress, receipt
 
 _UNANSWERED = (State.SENDING, State.UNCONFIRMED)
 _ANSWERED = (State.SENT, State.UNKNOWN)
@@ -130,7 +130,7 @@ _LACKS_REFERENCE = or_(
     message.c.state.in_([*map(int, _UNANSWERED)]),
     and_(message.c.state.in_([*map(int, _ANSWERED)]), _REFS < _PARTS - _REFUSED),
 )
-_IS_PARKED = and_(receipt.c.parked, receipt.c.carrier == bindparam("carrier"))
+_IS_PARKED = and_(is_parked, receipt.c.carrier == bindparam("carrier"))
 _KNOWN = exists().where(carrier_ref.c.ref == receipt.c.ref, carrier_ref.c.carrier == not_sought_by(receipt.c.carrier))
 _SEEKING = (
     select(receipt.c.id)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
-from sendout.storage.tables import carrier_ref, message, receipt
+from sendout.storage.tables import carrier_ref, is_parked, message, receipt
 
 Key = tuple[uuid.UUID, int]
 """Notification and index: one message."""
@@ -170,7 +170,7 @@ _PARKED = (
         carrier_ref,
         (carrier_ref.c.ref == receipt.c.ref) & (carrier_ref.c.carrier == not_sought_by(receipt.c.carrier)),
     )
-    .where(receipt.c.parked, receipt.c.carrier == bindparam("carrier"))
+    .where(is_parked, receipt.c.carrier == bindparam("carrier"))
     .order_by(receipt.c.receive_time, receipt.c.id)
 )
 
@@ -183,7 +183,7 @@ async def unpark(connection: AsyncConnection, ids: Sequence[str]) -> None:
 
 async def give_up(connection: AsyncConnection, before_us: int) -> dict[str, int]:
     """Stop looking for the messages of receipts that came before; answers how many there were, by carrier."""
-    done = update(receipt).where(receipt.c.parked, receipt.c.receive_time < before_us)
+    done = update(receipt).where(is_parked, receipt.c.receive_time < before_us)
     rows = await connection.execute(done.values(parked=False, number_key=None).returning(receipt.c.carrier))
     return Counter(rows.scalars())
 

@@ -34,7 +34,7 @@ from sendout.domain.replies import ANSWER_EVERY_S, SAME_ANSWER_EVERY_S, Purpose,
 from sendout.domain.states import State
 from sendout.storage import contact_points
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
-from sendout.storage.tables import contact_point, inbound, keyword_answer, message, notification
+from sendout.storage.tables import contact_point, inbound, is_unhandled, keyword_answer, message, notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +109,14 @@ _PART = tuple(inbound.c[name] for name in _PART_COLUMNS)
 
 async def waiting(connection: AsyncConnection, limit: int) -> list[Part]:
     """What is not handled yet, oldest first."""
-    statement = select(*_PART).where(~inbound.c.handled).order_by(inbound.c.receive_time, inbound.c.id).limit(limit)
+    statement = select(*_PART).where(is_unhandled).order_by(inbound.c.receive_time, inbound.c.id).limit(limit)
     return [Part(*row) for row in await connection.execute(statement)]
 
 
 async def lock_parts(connection: AsyncConnection, one: Part) -> list[Part]:
     """Every part that is there of the text that `one` belongs to, in order, held until the commit; empty where somebody
     else has handled it. A part that came twice stands twice."""
-    chosen: list[Any] = [~inbound.c.handled]
+    chosen: list[Any] = [is_unhandled]
     if one.parts > 1:
         chosen += [
             inbound.c.carrier == one.carrier,

@@ -1,7 +1,16 @@
 """The tables, one module per group. Times are microseconds since 1970 (UTC) as BIGINT on both databases."""
 
 from sendout.storage.tables.base import metadata
-from sendout.storage.tables.delivery import carrier_ref, inbound, keyword_answer, receipt, simulator_message, worker
+from sendout.storage.tables.delivery import (
+    carrier_ref,
+    inbound,
+    is_parked,
+    is_unhandled,
+    keyword_answer,
+    receipt,
+    simulator_message,
+    worker,
+)
 from sendout.storage.tables.history import archived, event, event_head, tally, tally_delta, usage
 from sendout.storage.tables.identity import (
     api_key,
@@ -28,6 +37,8 @@ __all__ = [
     "event_head",
     "inbound",
     "is_open",
+    "is_parked",
+    "is_unhandled",
     "keyword_answer",
     "message",
     "metadata",

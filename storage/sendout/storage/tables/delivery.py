@@ -75,6 +75,8 @@ Index(
     postgresql_where=text("parked"),
     sqlite_where=text("parked"),
 )
+is_parked = text("receipt.parked")
+"""The index's own spelling: SQLite takes no other for it."""
 
 # What people wrote, as it came: one row for each part of a text. Handling it names the row that stands for the whole
 # reply in `reply_id`, and fills in what the reply turned out to be on that row alone.
@@ -104,6 +106,8 @@ Index(
     postgresql_where=text("NOT handled"),
     sqlite_where=text("NOT handled"),
 )
+is_unhandled = text("NOT inbound.handled")
+"""As `is_parked`."""
 Index(
     "ix_inbound_conversation",
     inbound.c.conversation_id,
