@@ -166,13 +166,13 @@ def _housekeeper(base: Base, work: Work) -> Housekeeper:
 
 
 def _carrier(base: Base, account: str, intake: StoredIntake) -> Carrier:
-    configured = _configured(base.settings, account)
-    resources = {"handsets": HandsetStore(base.database)} if configured[0] == SIMULATOR else {}
-    return build_carriers({account: configured}, clock=base.clock, intake=intake, resources=resources)[account]
+    chosen = configured(base.settings, account)
+    resources = {"handsets": HandsetStore(base.database)} if chosen[0] == SIMULATOR else {}
+    return build_carriers({account: chosen}, clock=base.clock, intake=intake, resources=resources)[account]
 
 
 def _capabilities(settings: Settings) -> dict[str, Capabilities]:
-    return capabilities_of({name: _configured(settings, name) for name in settings.carriers})
+    return capabilities_of({name: configured(settings, name) for name in settings.carriers})
 
 
 def _matching(settings: Settings) -> Matching:
@@ -180,8 +180,8 @@ def _matching(settings: Settings) -> Matching:
     return Matching(settings.secrets.derive("numbers"), tell_of_parts, settings.dispatch.adoption_window)
 
 
-def _configured(settings: Settings, account: str) -> tuple[str, dict[str, Any]]:
-    """Type and own settings of a carrier."""
+def configured(settings: Settings, account: str) -> tuple[str, dict[str, Any]]:
+    """Type and own settings of a carrier. Raises ConfigError where a credential is not where its setting says."""
     chosen = settings.carriers[account]
     return chosen.type, {key: value for key, value in chosen.resolved().items() if key not in _ACCOUNT_KEYS}
 

@@ -5,25 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from sendout.domain.clock import SystemClock
 from sendout.server import app, processes
 from sendout.server.auditing import TallyAuditor
+from sendout.server.carriers.registry import capabilities_of
 from sendout.server.config import ConfigError, Settings, load_settings
-from sendout.server.config_check import Level, check_retention
+from sendout.server.config_check import SECRET_NAME, Level, check_retention
 from sendout.server.config_check import check_config as findings_of
+from sendout.server.config_sections import Duration
 from sendout.server.logs import configure_logging
 from sendout.server.retention import Retention
 from sendout.server.telemetry import setup
+from sendout.server.trying import OwnPhones, Trial, Wanted, abilities, shown
 from sendout.server.up import up as run_up
+from sendout.storage import contact_points
 from sendout.storage.engine import Database
+from sendout.storage.handsets import HandsetStore
 from sendout.storage.migrate import check_schema
 from sendout.storage.migrate import migrate as run_migrations
 
@@ -157,6 +165,88 @@ async def _audit(settings: Settings) -> None:
     typer.echo(f"The tallies are what their messages give; days compared: {days}.")
 
 
+carriers = typer.Typer(help="The carriers that are set up, and a test of one.", no_args_is_help=True)
+
+
+@carriers.command("list")
+def list_carriers(config: Path | None = _CONFIG) -> None:
+    """List the carriers of the settings: name, type, what each does. Connects to none."""
+    _run(_list_carriers, config)
+
+
+async def _list_carriers(settings: Settings) -> None:
+    found = capabilities_of({name: app.configured(settings, name) for name in settings.carriers})
+    for name, can in found.items():
+        typer.echo(f"{name:<16} {settings.carriers[name].type:<12} {', '.join(abilities(can))}")
+
+
+@carriers.command("test")
+def try_carrier(
+    name: str = typer.Argument(metavar="NAME", help="The carrier, as the settings name it."),
+    number: str = typer.Argument(metavar="NUMBER", help="A phone of your own, with + and country code."),
+    sender: str = typer.Option("", "--sender", help="What the phone shows. Otherwise that of a contact point."),
+    text: str = typer.Option("This is a test of Sendout.", "--text", help="What to send."),
+    wait: str = typer.Option("30s", "--wait", help="How long to wait for a receipt: 30s, 2m."),
+    config: Path | None = _CONFIG,
+    database_url: str | None = _DATABASE,
+) -> None:
+    """Send one real SMS through one carrier and show each step. It costs what an SMS costs.
+
+    Reads the settings that `dispatch` reads, connects, sends, and waits for the receipt. It makes no notification:
+    nothing shows in the history, and no server, dispatcher or Redis need run. A dispatcher may run: whatever the
+    provider tells this test that is not about it is refused, and so told again to the dispatcher.
+
+    Status 0 where the carrier took the message and, if a receipt came in time, the phone has it; 1 otherwise, with what
+    to check. The carrier `simulator` takes numbers such as +14155550101, and needs the database for its phones.
+
+    Example: sendout carriers test main-smsc +33612345678 --sender Garage --wait 2m
+    """
+    trial = partial(_try, name=name, wanted=Wanted(number, sender, text, _wait(wait)))
+    _run(trial, config, database_url=database_url, log_format="console", log_level="warning")
+
+
+def _wait(typed: str) -> float:
+    try:
+        return TypeAdapter(Duration).validate_python(typed)
+    except ValidationError:
+        raise typer.BadParameter(f"{typed!r} is no time. Write 30s or 2m.", param_hint="--wait") from None
+
+
+async def _try(settings: Settings, *, name: str, wanted: Wanted) -> None:
+    configure_logging(settings)
+    if name not in settings.carriers:
+        raise RuntimeError(f"No carrier is named {name!r}. The settings have: {', '.join(sorted(settings.carriers))}.")
+    clock = SystemClock()
+    began = clock.monotonic()
+
+    def say(subject: str, what: str) -> None:
+        typer.echo(f"{clock.monotonic() - began:8.3f} s  {subject:<11} {what}")
+
+    chosen = settings.carriers[name]
+    say("Carrier", f"{name}, of type {chosen.type}, at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    for key, value in shown(chosen.model_extra or {}, SECRET_NAME).items():
+        say("", f"{key} = {value}")
+    async with AsyncExitStack() as stack:
+        resources: dict[str, Any] = {}
+        if chosen.type == app.SIMULATOR:
+            resources["handsets"] = OwnPhones(HandsetStore(await stack.enter_async_context(_database(settings))))
+        trial = Trial(name, app.configured(settings, name), clock, resources, say)
+        await trial.run(replace(wanted, sender=wanted.sender or await _sender_of(settings, name)))
+
+
+async def _sender_of(settings: Settings, carrier: str) -> str:
+    """The sender of a contact point that sends through this carrier."""
+    try:
+        async with _database(settings) as database, database.read() as connection:
+            points = [point for point, _ in await contact_points.list_all(connection, 1_000, None)]
+    except (RuntimeError, OSError, SQLAlchemyError):
+        raise RuntimeError("Give --sender: the database that has the contact points cannot be read.") from None
+    for point in points:
+        if carrier in (point.carrier, *point.fallback_carriers):
+            return point.sender
+    raise RuntimeError(f"Give --sender: no contact point sends through {carrier!r}.")
+
+
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
     database = Database(settings.storage.database_url)
@@ -171,4 +261,5 @@ def register(application: typer.Typer) -> None:
     """Mount these commands."""
     for command in (up, serve, dispatch, migrate, check_config, audit_tallies):
         application.command(command.__name__.replace("_", "-"), rich_help_panel="Running Sendout")(command)
+    application.add_typer(carriers, name="carriers", rich_help_panel="Running Sendout")
     application.add_typer(retention, name="retention", rich_help_panel="Running Sendout")

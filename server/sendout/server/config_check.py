@@ -22,7 +22,8 @@ from sendout.server.config import CarrierSettings, ConfigError, Settings
 _REQUEST_ID_DAYS = 30
 """A request id is known for so long at the least (reliability.md I3)."""
 
-_SECRET_NAME = re.compile(r"password|secret|token|api_key", re.IGNORECASE)
+SECRET_NAME = re.compile(r"password|secret|token|api_key", re.IGNORECASE)
+"""Settings of carriers that hold a credential."""
 
 
 class Level(StrEnum):
@@ -179,7 +180,7 @@ def _carrier(name: str, carrier: CarrierSettings) -> Iterator[Finding]:
         yield Finding(Level.REFUSE, "SENDOUT_CARRIERS", f"{name}: {error}")
         return
     for key, value in (carrier.model_extra or {}).items():
-        if _SECRET_NAME.search(key) and isinstance(value, str) and not value.startswith(("file:", "env:")):
+        if SECRET_NAME.search(key) and isinstance(value, str) and not value.startswith(("file:", "env:")):
             text = f"{name}: {key} is written out. Give it as file:PATH or env:NAME."
             yield Finding(Level.WARN, "SENDOUT_CARRIERS", text)
     yield Finding(Level.OK, "SENDOUT_CARRIERS", f"{name} ({carrier.type}).")

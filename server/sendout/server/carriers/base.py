@@ -6,7 +6,8 @@ A carrier is one module or package. It is found by the entry point group `sendou
 replies, which are stored before the carrier may acknowledge them. `conformance` is the test that every carrier passes.
 
 Two more things only some can do, and say so in their capabilities: look up what became of messages whose answer was
-lost (`LooksUp`), and take calls that the provider makes to the gateway (`TakesWebhooks`).
+lost (`LooksUp`), and take calls that the provider makes to the gateway (`TakesWebhooks`). One that `Explains` its codes
+helps the operator who tries it.
 """
 
 from __future__ import annotations
@@ -223,6 +224,22 @@ class HasSessions(Protocol):
     @property
     def bound(self) -> int:
         """How many connections take submits now."""
+        ...
+
+
+NO_SESSION = "NO_SESSION"
+"""The code of an outcome where a carrier that `HasSessions` had none."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A carrier that knows more of its codes than the kind of an outcome says: for `sendout carriers test`."""
+
+    def explain(self, code: str) -> str:
+        """What an outcome's code means with this account and what to check, in sentences; "" where nothing is to add.
+
+        Of NO_SESSION: why the latest attempt to connect failed; "" where none has failed since the last connection.
+        """
         ...
 
 

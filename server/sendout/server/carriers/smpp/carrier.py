@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sendout.server.carriers.base import Capabilities, CarrierContext, Outcome, OutcomeKind, Outgoing, Report
+from sendout.server.carriers.smpp.explaining import of_code, of_trouble
 from sendout.server.carriers.smpp.inbox import Inbox
 from sendout.server.carriers.smpp.link import Link
 from sendout.server.carriers.smpp.pdu import Command, PduError
@@ -65,6 +66,13 @@ class SmppCarrier:
     def bound(self) -> int:
         """How many connections take submits now."""
         return len(self._taking())
+
+    def explain(self, code: str) -> str:
+        """Of the bind and of submits, with the names of the settings to check."""
+        if code != NO_SESSION.code:
+            return of_code(code)
+        troubles = (link.trouble for link in self._links if link.trouble is not None)
+        return next((of_trouble(trouble, self._settings) for trouble in troubles), "")
 
     async def start(self) -> None:
         """Begin to connect."""

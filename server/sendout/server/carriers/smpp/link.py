@@ -32,6 +32,8 @@ class Link:
         self._name, self._command, self._settings, self._tls = name, command, settings, tls
         self._random, self._delivered, self._changed = random, delivered, changed
         self.session: Session | None = None
+        self.trouble: Exception | None = None
+        """Why the latest attempt to connect failed; None after one that did not."""
 
     async def run(self) -> None:
         """Until it is cancelled; then the connection is closed without a word (`Session.unbind` comes before)."""
@@ -42,11 +44,12 @@ class Link:
             except BindRefused as error:
                 # Nothing can be sent until somebody corrects the account, so it is asked for rarely, and loudly.
                 _log.error("%s: the SMSC refused the bind with %s. Check the account's settings.", self._name, error)
-                pause = self._settings.reconnect_max_s
+                self.trouble, pause = error, self._settings.reconnect_max_s
             except (OSError, TimeoutError) as error:  # of the connection, of TLS, of the bind
+                self.trouble = error
                 _log.warning("%s: no connection to the SMSC: %s", self._name, type(error).__name__)
             else:
-                pause = _FIRST_PAUSE_S
+                self.trouble, pause = None, _FIRST_PAUSE_S
                 await self._watch(session)
             await asyncio.sleep(pause * (0.5 + 0.5 * self._random()))
             pause = min(pause * 2, self._settings.reconnect_max_s)

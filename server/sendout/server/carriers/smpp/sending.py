@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from sendout.server.carriers.base import NO_SESSION as NO_SESSION_CODE
 from sendout.server.carriers.base import Outcome, OutcomeKind, Outgoing, Report
 from sendout.server.carriers.smpp.pdu import ShortMessage
 from sendout.server.carriers.smpp.receipts import answer_id
@@ -19,7 +20,7 @@ MOST_TRIES = 5
 """How often a part is written while other parts of the same text are accepted."""
 _LONGEST_PAUSE_S = 10.0
 
-NO_SESSION = Outcome(OutcomeKind.NOT_SENT, code="NO_SESSION")
+NO_SESSION = Outcome(OutcomeKind.NOT_SENT, code=NO_SESSION_CODE)
 STOPPED = Outcome(OutcomeKind.NOT_SENT, code="STOPPED")
 _PASSING = frozenset({OutcomeKind.NOT_SENT, OutcomeKind.REFUSED_FOR_NOW, OutcomeKind.THROTTLED})
 # Where every part was refused, in different ways: what lasts says more than what passes.

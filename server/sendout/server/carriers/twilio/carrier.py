@@ -22,6 +22,7 @@ from sendout.server.carriers.base import (
 )
 from sendout.server.carriers.twilio.api import MessagesApi, NoAnswer, NotListed, NotSent
 from sendout.server.carriers.twilio.codes import alarming, outcome_of
+from sendout.server.carriers.twilio.explaining import of_code
 from sendout.server.carriers.twilio.matching import settle
 from sendout.server.carriers.twilio.settings import TwilioSettings
 from sendout.server.carriers.twilio.webhooks import Webhooks
@@ -56,6 +57,10 @@ class TwilioCarrier:
     def window(self) -> int:
         """One connection for each message."""
         return self._settings.window
+
+    def explain(self, code: str) -> str:
+        """Of Twilio's errors and of connections, with the names of the settings to check."""
+        return of_code(code, self._settings)
 
     async def start(self) -> None:
         """Nothing is connected before there is something to send."""
