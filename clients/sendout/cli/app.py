@@ -25,6 +25,7 @@ from sendout.cli import (
     sending,
     snippets,
     users,
+    webhooks,
 )
 from sendout.cli.arguments import examples
 from sendout.client import SendoutError
@@ -111,5 +112,16 @@ app = typer.Typer(
     + "\n\nThe server and the key come from SENDOUT_TARGET and SENDOUT_API_KEY, or from the profile that sendout up "
     "writes.",
 )
-for room in (sending, history, administration, users, contact_points, consents, conversations, snippets, billing):
+for room in (
+    sending,
+    history,
+    administration,
+    users,
+    contact_points,
+    consents,
+    conversations,
+    snippets,
+    webhooks,
+    billing,
+):
     room.register(app)

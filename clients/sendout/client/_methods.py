@@ -7,7 +7,17 @@ from typing import Any
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from sendout.client import _administration, _billing, _consents, _conversations, _history, _people, _sending, _snippets
+from sendout.client import (
+    _administration,
+    _billing,
+    _consents,
+    _conversations,
+    _history,
+    _people,
+    _sending,
+    _snippets,
+    _webhooks,
+)
 from sendout.client._calls import Call, unary
 
 
@@ -98,5 +108,12 @@ class Methods:
     conversation = _conversations.conversation
     reply_to_conversation = _conversations.reply_to_conversation
     close_conversation = _conversations.close_conversation
+
+    webhook_subscriptions = _webhooks.webhook_subscriptions
+    get_webhook_subscription = _webhooks.get_webhook_subscription
+    create_webhook_subscription = _webhooks.create_webhook_subscription
+    rotate_webhook_secret = _webhooks.rotate_webhook_secret
+    test_webhook_subscription = _webhooks.test_webhook_subscription
+    delete_webhook_subscription = _webhooks.delete_webhook_subscription
 
     rpc = rpc

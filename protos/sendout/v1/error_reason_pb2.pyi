@@ -33,6 +33,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONVERSATION_NOT_FOUND: _ClassVar[ErrorReason]
     CONSENT_NOT_FOUND: _ClassVar[ErrorReason]
     PRICE_NOT_FOUND: _ClassVar[ErrorReason]
+    WEBHOOK_SUBSCRIPTION_NOT_FOUND: _ClassVar[ErrorReason]
     TOPIC_LABEL_TAKEN: _ClassVar[ErrorReason]
     ID_TAKEN: _ClassVar[ErrorReason]
     REQUEST_ID_REUSED: _ClassVar[ErrorReason]
@@ -78,6 +79,7 @@ SNIPPET_NOT_FOUND: ErrorReason
 CONVERSATION_NOT_FOUND: ErrorReason
 CONSENT_NOT_FOUND: ErrorReason
 PRICE_NOT_FOUND: ErrorReason
+WEBHOOK_SUBSCRIPTION_NOT_FOUND: ErrorReason
 TOPIC_LABEL_TAKEN: ErrorReason
 ID_TAKEN: ErrorReason
 REQUEST_ID_REUSED: ErrorReason

@@ -20,11 +20,13 @@ class DeliveryEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DELIVERY_EVENT_TYPE_REPLY_RECEIVED: _ClassVar[DeliveryEventType]
     DELIVERY_EVENT_TYPE_OPTED_OUT: _ClassVar[DeliveryEventType]
     DELIVERY_EVENT_TYPE_OPTED_IN: _ClassVar[DeliveryEventType]
+    DELIVERY_EVENT_TYPE_TEST: _ClassVar[DeliveryEventType]
 DELIVERY_EVENT_TYPE_UNSPECIFIED: DeliveryEventType
 DELIVERY_EVENT_TYPE_STATE_CHANGED: DeliveryEventType
 DELIVERY_EVENT_TYPE_REPLY_RECEIVED: DeliveryEventType
 DELIVERY_EVENT_TYPE_OPTED_OUT: DeliveryEventType
 DELIVERY_EVENT_TYPE_OPTED_IN: DeliveryEventType
+DELIVERY_EVENT_TYPE_TEST: DeliveryEventType
 
 class Reply(_message.Message):
     __slots__ = ("text", "phone_number", "conversation_id", "receive_time")

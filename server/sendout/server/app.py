@@ -13,9 +13,12 @@ from typing import Any
 import structlog
 
 from sendout.domain.clock import Clock, SystemClock
+from sendout.domain.cursors import ResumeTokens
 from sendout.server.auditing import TallyAuditor
 from sendout.server.carriers.base import Capabilities, Carrier, TakesWebhooks
 from sendout.server.carriers.registry import build_carriers, capabilities_of
+from sendout.server.commands.event_feed import EventFeed
+from sendout.server.commands.stream_events import StreamEvents, StreamLimits
 from sendout.server.config import Settings
 from sendout.server.config_check import refuse_unsafe
 from sendout.server.dispatch.dispatcher import Dispatcher
@@ -27,8 +30,11 @@ from sendout.server.dispatch.work import Fellow, Work
 from sendout.server.logs import configure_logging
 from sendout.server.processes import StopRequest, wait_for_any
 from sendout.server.retention import Retention
+from sendout.server.rpc.delivery_events import event_json
 from sendout.server.rpc.server import Parts, RpcServer
 from sendout.server.telemetry import Telemetry, setup, trace_sql
+from sendout.server.webhook_calls import WebhookCalls
+from sendout.server.webhook_delivery import ENDLESS_S, WebhookDelivery
 from sendout.storage.engine import Database
 from sendout.storage.handsets import HandsetStore
 from sendout.storage.migrate import check_schema
@@ -118,12 +124,15 @@ def _webhooks(base: Base, carriers: Mapping[str, Capabilities], intake: StoredIn
 
 
 async def dispatch(settings: Settings) -> None:
-    """The dispatchers of every configured carrier, until SIGTERM; then they drain."""
+    """The dispatchers of every configured carrier and the webhooks, until SIGTERM; then the dispatchers drain."""
     async with opened(settings, "sendout-dispatch") as base:
         stop = StopRequest()
         dispatchers = _dispatchers(base)
+        base.wakeups.start()
         try:
-            await wait_for_any(stop.wait(), *(dispatcher.run() for dispatcher in dispatchers))
+            await wait_for_any(
+                stop.wait(), _webhook_delivery(base).run(), *(dispatcher.run() for dispatcher in dispatchers)
+            )
         finally:
             log.info("draining")
             await asyncio.gather(*(dispatcher.stop() for dispatcher in dispatchers))
@@ -153,6 +162,20 @@ def _dispatchers(base: Base) -> list[Dispatcher]:
         )
         made.append(Dispatcher(work, intake, replies, name, None if made else _housekeeper(base, work)))
     return made
+
+
+def _webhook_delivery(base: Base) -> WebhookDelivery:
+    secrets = base.settings.secrets
+    stream = StreamEvents(
+        base.database,
+        base.clock,
+        ResumeTokens(secrets.derive("resume-tokens")),
+        EventFeed(base.database, base.wakeups),
+        StreamLimits(write=ENDLESS_S),
+    )
+    allow_loopback = base.settings.webhooks.allow_loopback
+    calls = WebhookCalls(secrets.derive("webhooks"), base.clock, allow_loopback=allow_loopback)
+    return WebhookDelivery(base.database, base.clock, stream, calls, event_json)
 
 
 def _replies(base: Base, measures: Measures) -> Replies:

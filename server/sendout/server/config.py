@@ -35,6 +35,7 @@ from sendout.server.config_sections import (
     SignInSettings,
     StorageSettings,
     TelemetrySettings,
+    WebhookSettings,
     create_secret_file,
     shown_default,
 )
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     )
     dispatch: DispatchSettings = Field(default_factory=lambda: DispatchSettings())
     retention: RetentionSettings = Field(default_factory=lambda: RetentionSettings())
+    webhooks: WebhookSettings = Field(default_factory=lambda: WebhookSettings())
     telemetry: TelemetrySettings = Field(default_factory=lambda: TelemetrySettings())
     log: LogSettings = Field(default_factory=lambda: LogSettings())
 

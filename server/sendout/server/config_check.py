@@ -48,7 +48,7 @@ class Finding:
 
 def check_config(settings: Settings) -> list[Finding]:
     """Everything worth saying about these settings, good and bad."""
-    checks = (_storage, _transport, _secret, _sign_in, _carriers, _dispatch, check_retention, _telemetry)
+    checks = (_storage, _transport, _secret, _sign_in, _carriers, _dispatch, check_retention, _webhooks, _telemetry)
     return [finding for check in checks for finding in check(settings)]
 
 
@@ -216,6 +216,12 @@ def check_retention(settings: Settings) -> Iterator[Finding]:
         if not 0 < days <= keep.message_days:
             text = f"They go with their messages, after {keep.message_days} days."
             yield Finding(Level.WARN, f"SENDOUT_{name}_DAYS", text)
+
+
+def _webhooks(settings: Settings) -> Iterator[Finding]:
+    if settings.webhooks.allow_loopback:
+        text = "Webhook subscriptions may call services of this machine that expect no strangers."
+        yield Finding(Level.WARN, "SENDOUT_WEBHOOKS_ALLOW_LOOPBACK", text)
 
 
 def _telemetry(settings: Settings) -> Iterator[Finding]:

@@ -247,6 +247,16 @@ class RetentionSettings(Section):
     audit_days: int = _days(730, "Days the audit trail is kept.")
 
 
+class WebhookSettings(Section):
+    """Calls to other systems with delivery events."""
+
+    allow_loopback: bool = Field(
+        default=False,
+        description="Webhook subscriptions may call this machine, also without TLS. Development and tests only.",
+        json_schema_extra=variable("SENDOUT_WEBHOOKS_ALLOW_LOOPBACK"),
+    )
+
+
 class TelemetrySettings(Section):
     """Traces and metrics."""
 

@@ -76,7 +76,7 @@ class Chunk:
     start: Place
     end: Place
     changes: Sequence[Happening]
-    shared: dict[bytes, Any] = field(default_factory=dict)
+    shared: dict[Any, Any] = field(default_factory=dict)
 
 
 def every(_origin: Origin) -> bool:

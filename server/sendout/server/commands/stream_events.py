@@ -1,5 +1,7 @@
 """StreamDeliveryEvents: each subscriber's own pass over the events, from its place and through its filter (I5).
 
+`follow` is the same for subscribers of our own, which webhooks are.
+
 Order and completeness come from the dense positions; a subscriber only moves its place forward, and every token it
 hands out is that place. Whoever may not view history sees the events of its own sends.
 """
@@ -13,6 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.clock import Clock
 from sendout.domain.cursors import EARLIEST, Place, ResumeTokens, filter_digest
@@ -62,6 +66,7 @@ class Batch:
     deliveries: Sequence[Delivery]
     resume_token: str
     time_us: int
+    end: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +85,19 @@ Write = Callable[[Batch], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class _Filter:
+class EventFilter:
+    """Which events a subscriber gets; what is empty does not filter. `kinds` are no part of a resume token."""
+
     contact_point_ids: frozenset[str]
     topic_ids: frozenset[str]
     notification_id: uuid.UUID | None
     crm_system: str
     principal_id: str  # empty: everybody's sends
+    kinds: frozenset[int] = frozenset()
 
     @cached_property
     def digest(self) -> bytes:
+        """What ties a resume token to the filter."""
         return filter_digest(
             {
                 "contact_points": sorted(self.contact_point_ids),
@@ -116,7 +125,26 @@ class _Filter:
         """Whether this event is wanted."""
         record = change.message.crm_record if change.message else None
         of_system = not self.crm_system or (record is not None and record.get("system") == self.crm_system)
-        return of_system and self.takes(change.origin)
+        return of_system and self.takes(change.origin) and (not self.kinds or change.kind in self.kinds)
+
+
+async def check_filters(
+    connection: AsyncConnection,
+    contact_point_ids: Collection[str],
+    topic_ids: Collection[str],
+    crm_system: str,
+    prefix: str = "",
+) -> None:
+    """FIELD_INVALID, CONTACT_POINT_NOT_FOUND or TOPIC_NOT_FOUND; the fields begin with `prefix`."""
+    for name, ids in (("contact_point_ids", contact_point_ids), ("topic_ids", topic_ids)):
+        if len(ids) > _MOST_IDS:
+            raise field_invalid(prefix + name, f"{len(ids)} entries", f"At most {_MOST_IDS} are taken.")
+    if len(crm_system) > _LONGEST_CRM_SYSTEM:
+        raise field_invalid(f"{prefix}crm_system", crm_system, f"At most {_LONGEST_CRM_SYSTEM} characters.")
+    for unknown in await events.unknown_contact_points(connection, contact_point_ids):
+        raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", unknown)
+    for unknown in await events.unknown_topics(connection, topic_ids):
+        raise not_found(Reason.TOPIC_NOT_FOUND, "topic", unknown)
 
 
 class StreamEvents:
@@ -154,6 +182,17 @@ class StreamEvents:
             subscriber = _Subscriber(self, wanted, head, place, write)
             await subscriber.run(live=not query.resume_token)
 
+    async def follow(self, wanted: EventFilter, place: Place, write: Write) -> None:
+        """Write batches from a place on that is of this database, or from the oldest event kept where it is older.
+
+        Raises RESUME_TOKEN_EXPIRED where retention overtook it, and STREAM_ENDED.
+        """
+        async with self.database.read() as connection:
+            head = await events.head(connection)
+        self.feed.enter(head.epoch)
+        subscriber = _Subscriber(self, wanted, head, max(place, Place(head.floor)), write)
+        await subscriber.run(live=False)
+
     async def drain(self) -> None:
         """End every stream, the last token with it; those that are writing get a moment."""
         self.draining = True
@@ -187,17 +226,9 @@ class StreamEvents:
             self._streams[principal_id] -= 1
             self._streams += Counter()  # forget those without streams
 
-    async def _filter(self, caller: Caller, query: EventQuery) -> _Filter:
-        for name, ids in (("contact_point_ids", query.contact_point_ids), ("topic_ids", query.topic_ids)):
-            if len(ids) > _MOST_IDS:
-                raise field_invalid(name, f"{len(ids)} entries", f"At most {_MOST_IDS} are taken.")
-        if len(query.crm_system) > _LONGEST_CRM_SYSTEM:
-            raise field_invalid("crm_system", query.crm_system, f"At most {_LONGEST_CRM_SYSTEM} characters.")
+    async def _filter(self, caller: Caller, query: EventQuery) -> EventFilter:
         async with self.database.read() as connection:
-            for unknown in await events.unknown_contact_points(connection, query.contact_point_ids):
-                raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", unknown)
-            for unknown in await events.unknown_topics(connection, query.topic_ids):
-                raise not_found(Reason.TOPIC_NOT_FOUND, "topic", unknown)
+            await check_filters(connection, query.contact_point_ids, query.topic_ids, query.crm_system)
             identifier = None
             if query.notification_id:
                 identifier = parse_uuid(query.notification_id)
@@ -208,7 +239,7 @@ class StreamEvents:
                     caller.require(Permission.VIEW_HISTORY)
                 if sender is None:
                     raise not_found(Reason.NOTIFICATION_NOT_FOUND, "notification", query.notification_id)
-        return _Filter(
+        return EventFilter(
             frozenset(query.contact_point_ids),
             frozenset(query.topic_ids),
             identifier,
@@ -216,7 +247,7 @@ class StreamEvents:
             "" if Permission.VIEW_HISTORY in caller.permissions and not query.own_only else caller.principal_id,
         )
 
-    def _start(self, token: str, head: Head, wanted: _Filter) -> Place:
+    def _start(self, token: str, head: Head, wanted: EventFilter) -> Place:
         if not token:
             return Place(head.position)
         if token == EARLIEST:
@@ -226,7 +257,7 @@ class StreamEvents:
             raise self.expired(head, wanted)
         return place
 
-    def expired(self, head: Head, wanted: _Filter) -> SendoutError:
+    def expired(self, head: Head, wanted: EventFilter) -> SendoutError:
         """What a place answers from which there is no way on."""
         return SendoutError(
             Reason.RESUME_TOKEN_EXPIRED,
@@ -239,7 +270,7 @@ class StreamEvents:
 class _Subscriber:
     """One stream."""
 
-    def __init__(self, stream: StreamEvents, wanted: _Filter, head: Head, place: Place, write: Write) -> None:
+    def __init__(self, stream: StreamEvents, wanted: EventFilter, head: Head, place: Place, write: Write) -> None:
         self._stream, self._wanted, self._epoch, self._place, self._write = stream, wanted, head.epoch, place, write
         self._written = 0.0  # when, in monotonic seconds
         self._token = self._issue(place)  # of the last write that began
@@ -291,11 +322,11 @@ class _Subscriber:
     async def _take(self, chunk: Chunk) -> None:
         whole = chunk.start == self._place
         # Those with the same filter share what comes of a whole chunk.
-        batch = chunk.shared.get(self._wanted.digest) if whole else None
+        batch = chunk.shared.get(self._wanted) if whole else None
         if batch is None:
             batch = self._batch(chunk)
             if whole and len(chunk.shared) < _MOST_SHARED:
-                chunk.shared[self._wanted.digest] = batch
+                chunk.shared[self._wanted] = batch
         self._place = chunk.end
         if batch.deliveries:
             self._stream.lag(max(0.0, (self._stream.clock.now_us() - batch.deliveries[0].change.time) / 1e6))
@@ -307,10 +338,10 @@ class _Subscriber:
             for change in chunk.changes
             if change.after > self._place and self._wanted.takes_change(change)
         ]
-        return Batch(deliveries, self._issue(chunk.end), self._stream.clock.now_us())
+        return Batch(deliveries, self._issue(chunk.end), self._stream.clock.now_us(), chunk.end)
 
     def _heartbeat(self) -> Batch:
-        return Batch((), self._issue(self._place), self._stream.clock.now_us())
+        return Batch((), self._issue(self._place), self._stream.clock.now_us(), self._place)
 
     def _issue(self, place: Place) -> str:
         return self._stream.tokens.issue(self._epoch, place, self._wanted.digest)

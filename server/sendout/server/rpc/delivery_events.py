@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from google.protobuf import json_format
+
 from sendout.domain.states import State
 from sendout.server.commands.stream_events import Batch, Delivery, EventQuery, StreamEvents
 from sendout.server.rpc.context import current_caller
@@ -58,6 +60,24 @@ def _response(batch: Batch) -> StreamDeliveryEventsResponse:
         resume_token=batch.resume_token,
         time=timestamp(batch.time_us),
     )
+
+
+def event_json(delivery: Delivery) -> bytes:
+    """An event as the body of a webhook."""
+    return _json(_event(delivery))
+
+
+def sample_event_json(event_id: str, now_us: int) -> bytes:
+    """The body of a webhook's test."""
+    return _json(
+        event_pb2.DeliveryEvent(
+            event_id=event_id, type=event_pb2.DELIVERY_EVENT_TYPE_TEST, event_time=timestamp(now_us)
+        )
+    )
+
+
+def _json(event: event_pb2.DeliveryEvent) -> bytes:
+    return json_format.MessageToJson(event, indent=None, ensure_ascii=False).encode()
 
 
 def _event(delivery: Delivery) -> event_pb2.DeliveryEvent:

@@ -138,6 +138,14 @@ _SERVICES: dict[str, dict[str, Rule]] = {
     },
     # Providers have no key of ours: the carrier believes their signature or nothing.
     "WebhookService": {"HandleWebhook": Rule(public=True)},
+    "WebhookSubscriptionService": {
+        "CreateWebhookSubscription": _administer("CreateWebhookSubscription"),
+        "GetWebhookSubscription": _ADMINISTER,
+        "ListWebhookSubscriptions": _ADMINISTER,
+        "RotateWebhookSecret": _administer("RotateWebhookSecret"),
+        "TestWebhookSubscription": _administer("TestWebhookSubscription"),
+        "DeleteWebhookSubscription": _administer("DeleteWebhookSubscription"),
+    },
     "UsageService": {"GetUsage": _HISTORY},
     "AuditService": {"ListAuditEntries": _ADMINISTER},
     "SimulatorService": {

@@ -42,6 +42,7 @@ from sendout.server.commands.topic_series import GetTopicSeries
 from sendout.server.commands.topics import Topics
 from sendout.server.commands.usage import GetUsage
 from sendout.server.commands.users import Users
+from sendout.server.commands.webhook_subscriptions import WebhookSubscriptions
 from sendout.server.commands.webhooks import HandleWebhook
 from sendout.server.config import Settings
 from sendout.server.config_check import is_loopback
@@ -53,6 +54,7 @@ from sendout.server.rpc.audit import AuditServicer
 from sendout.server.rpc.consents import ConsentServicer
 from sendout.server.rpc.contact_points import ContactPointServicer
 from sendout.server.rpc.conversations import ConversationServicer
+from sendout.server.rpc.delivery_events import sample_event_json
 from sendout.server.rpc.history import HistoryServicer
 from sendout.server.rpc.interceptors import GateInterceptor
 from sendout.server.rpc.notifications import NotificationServicer
@@ -66,8 +68,10 @@ from sendout.server.rpc.topics import TopicServicer
 from sendout.server.rpc.unimplemented import add_service
 from sendout.server.rpc.usage import UsageServicer
 from sendout.server.rpc.users import UserServicer
+from sendout.server.rpc.webhook_subscriptions import WebhookSubscriptionServicer
 from sendout.server.rpc.webhooks import WebhookServicer
 from sendout.server.telemetry import Telemetry, TracingInterceptor
+from sendout.server.webhook_calls import WebhookCalls
 from sendout.storage import workers
 from sendout.storage.engine import Database
 from sendout.storage.prices import PriceBook
@@ -90,6 +94,7 @@ from sendout.v1 import (
     usage_service_pb2,
     user_service_pb2,
     webhook_service_pb2,
+    webhook_subscription_service_pb2,
 )
 
 _OPTIONS = (
@@ -137,6 +142,11 @@ class RpcServer:
             EventFeed(parts.database, parts.wakeups),
             lag=parts.telemetry.stream_lag.record,
         )
+        self._webhook_calls = WebhookCalls(
+            parts.settings.secrets.derive("webhooks"),
+            parts.clock,
+            allow_loopback=parts.settings.webhooks.allow_loopback,
+        )
         self._server = grpc.aio.server(
             interceptors=[TracingInterceptor(parts.telemetry), GateInterceptor(self._authenticate)],
             options=_OPTIONS,
@@ -183,6 +193,7 @@ class RpcServer:
         consents = ConsentServicer(
             Consents(database, clock, reading, stops), ImportConsents(database, clock, reading, stops), pages
         )
+        subscriptions = WebhookSubscriptions(database, clock, self._webhook_calls, sample_event_json)
         found: list[tuple[Any, object | None]] = [
             (notification_service_pb2, notifications),
             (topic_service_pb2, TopicServicer(Topics(database, clock, tokens))),
@@ -198,6 +209,7 @@ class RpcServer:
             (usage_service_pb2, UsageServicer(GetUsage(database), pages)),
             (audit_service_pb2, AuditServicer(AuditTrail(database), pages)),
             (webhook_service_pb2, WebhookServicer(HandleWebhook(parts.webhooks))),
+            (webhook_subscription_service_pb2, WebhookSubscriptionServicer(subscriptions, pages)),
             (conversation_service_pb2, ConversationServicer(Conversations(database, clock, send), pages)),
         ]
         if parts.simulators:
@@ -241,6 +253,7 @@ class RpcServer:
         await self._events.drain()
         await self._server.stop(_GRACE_S)
         await self._authenticate.close()
+        await self._webhook_calls.close()
         self._passwords.close()
 
     async def _database_answers(self) -> bool:

@@ -24,6 +24,7 @@ from sendout.storage.tables.identity import (
 )
 from sendout.storage.tables.notification import is_open, message, notification, progress, request, rerouted
 from sendout.storage.tables.settings import consent, contact_point, conversation, price, role_grant, snippet, topic
+from sendout.storage.tables.webhooks import webhook_subscription
 
 __all__ = [
     "api_key",
@@ -61,5 +62,6 @@ __all__ = [
     "tally_delta",
     "topic",
     "usage",
+    "webhook_subscription",
     "worker",
 ]
