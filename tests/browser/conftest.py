@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from sendout.client import AsyncClient
 from tests.browser.chromium import browser as found_browser
@@ -23,6 +23,15 @@ SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 _REPORTS_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`))"""
 _IDS = itertools.count(1)
+
+expect.set_options(timeout=15_000)  # machines that run all tests at once are slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker, and so one site, for each module."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +69,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def context(chromium: Browser, site: Running) -> AsyncIterator[BrowserContext]:
     """A browser that has never been here. What its pages complain about fails the test."""
     made = await chromium.new_context(base_url=site.console, locale="en-US", viewport={"width": 1280, "height": 900})
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(30_000)
     await made.add_init_script(_REPORTS_VIOLATIONS)
     complaints: list[str] = []
     made.on("weberror", lambda error: complaints.append(str(error.error)))

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from http.cookies import Morsel, SimpleCookie
 from typing import Any
 
+import grpc
 import pytest
 
 from sendout.gateway.console.sessions import csrf_token
+from sendout.gateway.transcode.refusals import reason
 from sendout.storage.engine import Database
-from tests.integration.gateway_site import Answer, Web, gateway_before_server
+from tests.integration.gateway_probe import Probe, probed
+from tests.integration.gateway_site import Answer, Web, gateway_before_server, web
 
 PASSWORD = "correct horse battery"
 COOKIE = "sendout-session"
@@ -159,6 +162,36 @@ async def test_pages_run_nothing_foreign_and_show_in_no_frame(site: Web) -> None
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Cache-Control"] == "no-store"
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon[a-z]+=", answer.content.decode())
+
+
+async def test_an_address_that_leads_nowhere(site: Web) -> None:
+    """People get a page that leads on, programs an error they can read."""
+    people = await site.call("GET", "/nowhere", key="", headers={"Accept": "text/html,*/*"})
+    assert people.status == 404
+    assert 'href="/"' in people.content.decode()
+    assert (await site.call("GET", "/nowhere", key="")).reason == "NOT_IMPLEMENTED"
+
+
+async def test_a_server_that_is_away_is_said_on_a_page(site: Web) -> None:
+    """A page that cannot be made says why and has the status of its cause; the session's cookie stays."""
+    token = cookie_of(await sign_in(site)).value
+    async with web("127.0.0.1:1") as lonely:
+        answer = await with_session(lonely, "GET", "/send", token, {})
+    assert answer.status == 503
+    assert "cannot be reached" in answer.content.decode()
+    assert "Set-Cookie" not in answer.headers
+
+
+async def test_a_refused_page_says_what_to_do(site: Web) -> None:
+    """What a visitor may not see becomes a page with the server's reason and whom to ask."""
+    token = cookie_of(await sign_in(site)).value
+    probe = Probe()
+    probe.error = (grpc.StatusCode.PERMISSION_DENIED, "You may not view history.", (reason("ROLE_REQUIRED"),))
+    async with probed(probe) as target, web(target) as asking:
+        answer = await with_session(asking, "GET", "/", token, {})
+    assert answer.status == 403
+    assert "You may not view history." in answer.content.decode()
+    assert "An administrator can give you a role" in answer.content.decode()
 
 
 async def test_a_key_of_a_program_needs_no_token_of_a_page(site: Web) -> None:

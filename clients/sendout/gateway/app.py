@@ -6,6 +6,7 @@ are a room like them, each made from the settings and the `Upstream`, and are ad
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from sendout.gateway import health, webhooks
+from sendout.gateway.attempts import SignInLimit
 from sendout.gateway.console import rooms
 from sendout.gateway.console.sessions import SessionCookie, SessionCredentials
 from sendout.gateway.documents import page
@@ -47,6 +49,7 @@ def build(settings: GatewaySettings, upstream: Upstream, streams: Streams) -> AS
         middleware.append(
             Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=_CORS_HEADERS)
         )
+    middleware.append(Middleware(SignInLimit, time.monotonic))
     middleware.append(Middleware(SessionCredentials, cookie))
     application = Starlette(
         routes=list(_rooms(upstream, streams, cookie)),
@@ -69,6 +72,8 @@ async def _unserved(request: Request, error: Exception) -> Response:
     """A path of no room, or a method its room does not take."""
     assert isinstance(error, HTTPException)
     allow = (error.headers or {}).get("Allow")
+    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+        return rooms.missing()
     if error.status_code == 404:
         refusal = not_offered("There is nothing at this path. /openapi.json lists what there is.", http=404)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sendout.gateway.console import rendering
@@ -14,6 +15,11 @@ from sendout.gateway.upstream import Upstream
 
 _PAGES = (sign_in, welcome, send, replies, admin)
 """The modules with the pages; each has `routes(console)`."""
+
+
+def missing() -> Response:
+    """For people at an address that leads nowhere."""
+    return rendering.page("missing.html", 404)
 
 
 def routes(upstream: Upstream, cookie: SessionCookie) -> Iterator[Route]:

@@ -9,6 +9,8 @@ import { showSent } from "./sent.js";
 import { call } from "./server.js";
 
 const QUIET_MS = 250;
+const AGAIN_MS = 5_000;
+const AGAIN = new Set(["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"]);
 
 const form = document.getElementById("send");
 const recipients = form.querySelector("so-recipients");
@@ -47,6 +49,8 @@ async function look() {
   } catch (error) {
     if (error.name === "AbortError" || running !== mine) return;
     showProblem(error);
+    form.querySelector("#needed").textContent = "";
+    if (AGAIN.has(error.status)) setTimeout(() => running === mine && lookSoon(), AGAIN_MS);
   }
 }
 
@@ -63,6 +67,7 @@ const lookSoon = debounced(look, QUIET_MS);
 function changed() {
   button.disabled = true; // until the server has seen it
   form.querySelector(".facts").classList.add("stale");
+  form.querySelector("#needed").textContent = "Checking…";
   lookSoon();
 }
 
