@@ -14,9 +14,9 @@ from sendout.cli import output
 from sendout.cli.arguments import Output, TopicFilter, examples, past
 from sendout.cli.output import Format
 from sendout.client import EARLIEST, Client, NotFound
-from sendout.client.cells import safe_cell
+from sendout.client.cells import EXPORT_COLUMNS, exported
 from sendout.v1.event_pb2 import DeliveryEvent, DeliveryEventType
-from sendout.v1.history_service_pb2 import ExportedMessage, ListTopicTalliesResponse
+from sendout.v1.history_service_pb2 import ListTopicTalliesResponse
 from sendout.v1.message_pb2 import DeliveryIndicator, MessageDetail, MessageState
 from sendout.v1.tally_pb2 import Tally
 
@@ -134,42 +134,10 @@ def export(
             for row in counted:
                 output.json_line(row)
             return
-        writer = None
-        for row in counted:
-            writer = writer or _csv()
-            writer.writerow({name: safe_cell(str(cell)) for name, cell in _fields(row).items()})
-        if writer is None:
-            _csv()
-
-
-def _csv() -> csv.DictWriter[str]:
-    names = list(_fields(ExportedMessage()))
-    writer = csv.DictWriter(sys.stdout, names)
-    writer.writeheader()
-    return writer
-
-
-def _fields(row: ExportedMessage) -> dict[str, object]:
-    message = row.message
-    return {
-        "message_id": message.message_id,
-        "phone_number": message.phone_number,
-        "contact_point_id": row.contact_point_id,
-        "topic_id": row.topic_id,
-        "state": output.word(MessageState, message.state),
-        "delivered": output.word(DeliveryIndicator, message.delivered),
-        "reason_code": message.reason_code,
-        "reason": message.reason_text,
-        "segments": message.segments,
-        "attempts": message.attempts,
-        "accept_time": message.accept_time.ToJsonString() if message.HasField("accept_time") else "",
-        "sent_time": message.sent_time.ToJsonString() if message.HasField("sent_time") else "",
-        "final_time": message.final_time.ToJsonString() if message.HasField("final_time") else "",
-        "carrier_message_id": message.carrier_message_id,
-        "crm_system": message.crm_record.system,
-        "crm_object": message.crm_record.object,
-        "crm_record_id": message.crm_record.record_id,
-    }
+        writer = csv.writer(sys.stdout)
+        first = [exported(row) for row in islice(counted, 1)]  # a refusal comes before the header
+        writer.writerows([EXPORT_COLUMNS, *first])
+        writer.writerows(map(exported, counted))
 
 
 def message(

@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import TypeVar
 
 from google.protobuf import json_format
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
@@ -22,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sendout.client import DeadlineExceeded, SendoutError, Unavailable
+from sendout.client.words import word as word
 
 Item = TypeVar("Item")
 
@@ -132,16 +132,6 @@ def local(time: Timestamp, absent: str = "") -> str:
     if not (time.seconds or time.nanos):
         return absent
     return time.ToDatetime(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def word(enum: EnumTypeWrapper, value: int) -> str:
-    """The name of an enum value as people write it: MESSAGE_STATE_SENT is "sent"; a number where it is new to us."""
-    try:
-        name: str = enum.Name(value)
-    except ValueError:
-        return str(value)
-    prefix = enum.Name(0).removesuffix("UNSPECIFIED")
-    return name.removeprefix(prefix).replace("_", " ").lower()
 
 
 def count(number: int, noun: str) -> str:
