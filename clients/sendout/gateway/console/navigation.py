@@ -13,6 +13,7 @@ class Entry:
     label: str
     icon: str
     administrators_only: bool = False
+    simulator_only: bool = False
 
 
 OUTBOUND = (
@@ -25,5 +26,6 @@ OUTBOUND = (
 NAVIGATION: tuple[Entry, ...] = (
     Entry("/replies", "Replies", "replies"),
     Entry("/admin", "Admin", "admin", administrators_only=True),
+    Entry("/handsets", "Handsets", "phone", simulator_only=True),
 )
 """The entries beside it; a page adds its own."""

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from sendout.gateway.console.texts import visible
 from sendout.gateway.transcode.refusals import not_offered
 
 _POLICY = "; ".join(
@@ -82,7 +83,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(static=base())
-    environment.filters.update(count=counted, plural=plural, machine_time=machine_time)
+    environment.filters.update(count=counted, plural=plural, machine_time=machine_time, visible=visible)
     return environment
 
 

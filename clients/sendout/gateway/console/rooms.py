@@ -8,12 +8,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sendout.gateway.console import rendering
-from sendout.gateway.console.pages import admin, replies, send, sign_in, welcome
+from sendout.gateway.console.pages import (
+    admin,
+    export,
+    handsets,
+    history,
+    messages,
+    replies,
+    send,
+    sign_in,
+    topics,
+    welcome,
+)
 from sendout.gateway.console.sessions import SessionCookie
 from sendout.gateway.console.visits import Console
 from sendout.gateway.upstream import Upstream
 
-_PAGES = (sign_in, welcome, send, replies, admin)
+_PAGES = (sign_in, welcome, send, history, messages, export, topics, replies, admin, handsets)
 """The modules with the pages; each has `routes(console)`."""
 
 

@@ -11,7 +11,7 @@ page that says why and what to do.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -26,8 +26,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from sendout.gateway.console import rendering
-from sendout.gateway.console.navigation import NAVIGATION, OUTBOUND
+from sendout.gateway.console.navigation import NAVIGATION, OUTBOUND, Entry
 from sendout.gateway.console.sessions import SessionCookie, csrf_token
+from sendout.gateway.console.simulator import Simulator
 from sendout.gateway.transcode.contract import services
 from sendout.gateway.transcode.refusals import Refusal
 from sendout.gateway.transcode.routes import explained
@@ -52,12 +53,22 @@ class Visit:
         self.request = request
         self.me = user_service_pb2.WhoAmIResponse()
         """Who it is, as the server says."""
+        self.handsets = False
+        """Whether the server has the simulator's phones."""
         self._upstream = upstream
         self._token = token
 
     async def ask(self, request: Message) -> Any:
         """The server's answer to a call, named by its request. Raises AioRpcError."""
         return await ask(self._upstream, request, self._token, self.request)
+
+    def follow(self, request: Message) -> Any:
+        """A stream of the server's answers, to be read with `async for` and ended with `cancel`. Raises AioRpcError."""
+        return start(self._upstream, request, self._token, self.request, None)
+
+    def may(self, permission: role_pb2.Permission) -> bool:
+        """Whether one of the visitor's roles has a permission; the server is asked all the same."""
+        return permission in self.me.permissions
 
     @property
     def administrator(self) -> bool:
@@ -79,19 +90,28 @@ class Visit:
             status,
             me=self.me,
             csrf=csrf_token(self._token),
-            navigation=[entry for entry in NAVIGATION if self.administrator or not entry.administrators_only],
+            navigation=[entry for entry in NAVIGATION if self._offered(entry)],
             outbound=OUTBOUND,
             path=self.request.url.path,
+            handsets=self.handsets,
             **values,
         )
+
+    def _offered(self, entry: Entry) -> bool:
+        return (self.administrator or not entry.administrators_only) and (self.handsets or not entry.simulator_only)
 
 
 async def ask(upstream: Upstream, message: Message, token: str, request: Request) -> Any:
     """The answer to a call with a session token, "" for none, which is enough for signing in. Raises AioRpcError."""
+    return await start(upstream, message, token, request, _ANSWER_S)
+
+
+def start(upstream: Upstream, message: Message, token: str, request: Request, timeout: float | None) -> Any:
+    """The grpc.aio call that a request names; `timeout` in seconds."""
     bearer = (("authorization", f"Bearer {token}"),) if token else ()
     trace = tuple(pair for pair in metadata_of(request.headers) if pair[0] == "traceparent")
     method = _methods()[str(message.DESCRIPTOR.full_name)]
-    return await upstream.start(method, message, (*bearer, *trace), _ANSWER_S)
+    return upstream.start(method, message, (*bearer, *trace), timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +120,7 @@ class Console:
 
     upstream: Upstream
     cookie: SessionCookie
+    simulator: Simulator = field(default_factory=Simulator)
 
     def page(self, path: str, view: Callable[[Visit], Awaitable[Response]]) -> Route:
         """The route of one page for people who are signed in."""
@@ -111,6 +132,7 @@ class Console:
             visit = Visit(request, self.upstream, token)
             try:
                 visit.me = await visit.ask(user_service_pb2.WhoAmIRequest())
+                visit.handsets = await self.simulator.offered(visit.ask)
                 return await view(visit)
             except (Refusal, grpc.aio.AioRpcError) as error:
                 return self._refused(visit, explained(error))
