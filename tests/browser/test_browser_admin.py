@@ -46,7 +46,17 @@ async def test_every_room_can_be_used_by_all(supervisor: Person) -> None:
     page = supervisor.page
     await page.set_viewport_size({"width": 375, "height": 740})
     await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    for name in ("contact-points", "roles", "roles/admin", "users", "snippets", "prices", "audit"):
+    rooms = (
+        "contact-points",
+        "roles",
+        "roles/admin",
+        "users",
+        f"users/{supervisor.user}",
+        "snippets",
+        "prices",
+        "audit",
+    )
+    for name in rooms:
         await page.goto(f"/admin/{name}")
         await expect(page.get_by_role("heading", level=1)).to_be_visible()
         found = await Axe().run(page)
@@ -141,7 +151,6 @@ async def test_a_role_without_duties_and_a_user_who_holds_it(
     await said(page, "The user is there.")
     assert list((await administrator.get_user(f"ada-{name}")).user.role_ids) == [name]
     await page.goto(f"/admin/users/ada-{name}")
-    await supervisor.look("user")
     await page.get_by_role("button", name="Make a sign-in link").click()
     link = await page.get_by_role("dialog", name="Sign-in link").locator(".secret").inner_text()
     assert link.startswith(f"{site.console}/sign-in#")
@@ -271,3 +280,20 @@ async def test_the_trail_tells_who_changed_what(supervisor: Person, administrato
     rows = supervisor.page.get_by_role("row")
     await expect(rows).to_have_count(2)
     await expect(rows.nth(1)).to_contain_text("CreateContactPoint")
+    await supervisor.page.goto("/admin/audit?from=soon")
+    await expect(supervisor.page.get_by_text("Write a day such as 2026-03-01. You typed 'soon'.")).to_be_visible()
+    forgive(supervisor.page, "400")
+
+
+async def test_everybody_keeps_snippets_of_their_own(agent: Person) -> None:
+    """Whoever may not administer finds Snippets below their name, makes some, and cannot change the shared ones."""
+    page = agent.page
+    await page.locator("summary").filter(has_text="Robin Doe").click()
+    await page.get_by_role("link", name="Snippets").first.click()
+    await expect(page.get_by_text("Administrators change these.")).to_be_visible()
+    await page.get_by_text("New snippet of your own").click()
+    await page.get_by_label("Tag").fill("noon")
+    await page.get_by_label("Text").fill("Until noon.")
+    await page.get_by_role("button", name="Create snippet").click()
+    await said(page, "The snippet is there.")
+    await expect(page.get_by_role("listitem").filter(has_text="Until noon.")).to_be_visible()

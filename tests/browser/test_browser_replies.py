@@ -54,7 +54,6 @@ async def test_a_reply_opens_a_conversation_and_is_answered(administrator: Async
     await page.route("**/v1/conversations/*page_size=1000*", hiding)
     await page.goto(f"/replies?contact_point={point.contact_point_id}")
     await expect(page.get_by_role("heading", name="No replies here")).to_be_visible()
-    await agent.look("none")
     await written(administrator, number, point.sender, "<img src=x onerror=alert(1)>Until when?")
     await page.get_by_role("link", name=number).click()
     await expect(page.get_by_role("article", name="The notification it answers")).to_contain_text(_NOTICE)
@@ -111,3 +110,15 @@ async def test_whoever_may_not_converse_is_refused(administrator: AsyncClient, a
     page.context.complaints.clear()  # type: ignore[attr-defined]  # of the refusal that the test provoked
     await page.goto("/replies")
     await expect(page.get_by_label("Contact point").get_by_role("option", name=point.label)).to_have_count(0)
+
+
+async def test_a_broken_connection_is_told_until_it_is_back(agent: Person) -> None:
+    """The page says that Sendout cannot be reached, and stops saying so once it can."""
+    page = agent.page
+    await page.route("**/v1/conversations?*", lambda route: route.abort())
+    await page.goto("/replies")
+    problem = page.get_by_role("alert").filter(has_text="Sendout cannot be reached")
+    await expect(problem).to_be_visible()
+    await page.unroute("**/v1/conversations?*")
+    await expect(problem).to_be_hidden()
+    page.context.complaints.clear()  # type: ignore[attr-defined]  # of the connection that the test broke

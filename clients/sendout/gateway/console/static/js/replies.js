@@ -1,4 +1,4 @@
-// Replies: fills the list and the thread and looks for news every few seconds while the page is in sight. What
+// Replies: fills the list and the thread and looks for news every few seconds while somebody is at the page. What
 // recipients wrote is theirs to choose: it only ever becomes text.
 
 import { confirmed } from "./dialogs.js";
@@ -9,6 +9,12 @@ import { told } from "./times.js";
 
 const EVERY = 2000; // milliseconds between two looks
 const PAGE = 50;
+const ATTENTION = 20 * 60_000; // milliseconds after the last touch: from then on the session may run out
+
+let touched = Date.now();
+for (const kind of ["pointermove", "pointerdown", "keydown", "scroll"]) {
+  addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
+}
 
 const root = document.getElementById("replies");
 const labels = new Map([...document.querySelectorAll("data.label")].map((one) => [one.value, one.textContent]));
@@ -18,7 +24,7 @@ function watch(look, problem) {
   let ended = false;
   const once = async () => {
     try {
-      if (!document.hidden) await look();
+      if (!document.hidden && Date.now() - touched < ATTENTION) await look();
       problem.hidden = true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
