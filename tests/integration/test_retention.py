@@ -98,7 +98,9 @@ async def differences(database: Database) -> list[Any]:
 async def test_texts_are_forgotten(seed: Seed, clock: FakeClock) -> None:
     """S38, S44: after its time a message has no text any more, own or shared, and is shown without error."""
     history = History(seed.database, clock, TOKENS)
-    old = await seed.notification([State.DELIVERED, State.UNKNOWN], time_us=OLD, texts=["Own", None])
+    old = await seed.notification(
+        [State.DELIVERED, State.UNKNOWN], time_us=OLD, texts=["Own", None], given_text="\u201cHello\u201d"
+    )
     young = await seed.notification([State.DELIVERED], time_us=T0 - DAY // 2)
     still_open = await seed.notification([State.DELIVERED, State.HELD], time_us=OLD)
     assert await purge(seed.database, clock, keep(text_days=1)) == {"texts": 2}
@@ -108,6 +110,9 @@ async def test_texts_are_forgotten(seed: Seed, clock: FakeClock) -> None:
             assert (found.full.text, found.full.message.number) == (text, f"+1415555{index:04d}")
     recent = await history.recent_messages(VIEWER, "default")
     assert len(recent.messages) == 5
+    async with seed.database.read() as connection:
+        given = await connection.execute(select(notification.c.given_text).where(notification.c.id == old))
+        assert given.scalar_one() is None
     assert await purge(seed.database, clock, keep(text_days=1)) == {}
 
 

@@ -84,7 +84,7 @@ def _is_due(kind: Kind | None, before_us: int) -> ColumnElement[bool]:
 async def erase_texts(connection: AsyncConnection, part: Part) -> None:
     """Forget the texts of these messages."""
     if part.complete:
-        await _mark(connection, part, Kind.TEXTS, text=None)
+        await _mark(connection, part, Kind.TEXTS, text=None, given_text=None)
     await connection.execute(update(message).where(_in(message, part), message.c.text.is_not(None)).values(text=None))
 
 
