@@ -53,7 +53,7 @@ async def running(database: Database, valkey_url: str, tmp_path: Path) -> AsyncI
     settings = load_settings(listen=target, secret_key="s" * 32)
     clock, telemetry = SystemClock(), setup("test-server", settings)
     rings, wakeups = Rings(connect(valkey_url)), Wakeups(connect(valkey_url))
-    carriers = capabilities_of({"simulator": ("simulator", {})})
+    carriers = capabilities_of({name: ("simulator", {}) for name in ("simulator", "spare")})
     measures = Measures(telemetry, "server")
     replies = Replies(database, clock, rings, settings.secrets.derive("numbers"), measures)
     matching = Matching(b"n" * 32, frozenset(), 900.0)

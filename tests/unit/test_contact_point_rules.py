@@ -11,6 +11,7 @@ from sendout.domain.contact_points import ContactPoint, QuietHours, SenderKind, 
 
 GOOD = ContactPoint(id="garage", label="Garage", sender="+14155550100", carrier="simulator", default_region="US")
 CARRIERS = frozenset({"simulator"})
+ANSWERS = ("opt_out_reply", "opt_in_reply", "help_reply")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,11 @@ def test_other_senders_are_refused(sender: str) -> None:
         ("max_backlog_hours", 2_161, "max_backlog_hours"),
         ("fallback_carriers", ("elsewhere",), "fallback_carriers[0]"),
         ("fallback_carriers", ("simulator",), "fallback_carriers[0]"),
+        ("fallback_carriers", tuple("abcdef"), "fallback_carriers"),
+        ("opt_out_reply", "x" * 161, "opt_out_reply"),
+        ("opt_in_reply", "left\u202eright", "opt_in_reply"),
+        ("help_reply", "half \ud83d", "help_reply"),
+        *((name, word, name) for name in ANSWERS for word in ("STOP", " start ", "Help")),
         ("quiet_hours", QuietHours("24:00", "08:00", "UTC"), "quiet_hours.start"),
         ("quiet_hours", QuietHours("21:00", "8:00", "UTC"), "quiet_hours.end"),
         ("quiet_hours", QuietHours("21:00", "21:00", "UTC"), "quiet_hours.end"),
@@ -102,6 +108,31 @@ def test_zeros_become_defaults() -> None:
     assert (point.max_segments, point.segments_per_second, point.burst_segments) == (10, 1.0, 1)
     assert (point.cap_time_zone, point.daily_segment_cap) == ("UTC", 0)
     assert problems(point, CARRIERS) == []
+
+
+def test_the_largest_values_are_taken() -> None:
+    """What stands at a limit is within it; zero hours of backlog stand for 72, zero messages an hour for no limit."""
+    point = settled(
+        replace(
+            GOOD,
+            number_messages_per_hour=1_000,
+            max_backlog_hours=2_160,
+            fallback_carriers=tuple("abcde"),
+            opt_out_reply="x" * 160,
+        )
+    )
+    assert problems(point, CARRIERS | set("abcde")) == []
+    assert (settled(GOOD).max_backlog_hours, settled(GOOD).number_messages_per_hour) == (72, 0)
+    assert settled(replace(GOOD, max_backlog_hours=0)).max_backlog_hours == 72
+
+
+def test_answers_and_fallbacks_are_tidied() -> None:
+    """Blanks around an answer go, it is composed as texts are, and a carrier named twice is tried once."""
+    point = settled(
+        replace(GOOD, opt_out_reply="  You are out. ", help_reply="Cafe\u0301", fallback_carriers=("b", "a", "b"))
+    )
+    assert (point.opt_out_reply, point.help_reply, point.opt_in_reply) == ("You are out.", "Caf\u00e9", "")
+    assert point.fallback_carriers == ("b", "a")
 
 
 def test_codes_are_kept_in_upper_case_once() -> None:

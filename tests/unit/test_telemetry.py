@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from sendout.domain.breakers import Gate
 from sendout.domain.clock import SystemClock
 from sendout.server.carriers.base import Outcome, OutcomeKind
 from sendout.server.config import ConfigError, load_settings
@@ -85,6 +86,30 @@ def test_outcomes_are_counted_by_kind_and_unknown_codes_apart(recorder: Recorder
     outcomes = {point.attributes["sendout.outcome"]: point.value for point in found["sendout.carrier.outcomes"]}
     assert outcomes == {"accepted": 2, "refused": 2}
     assert [point.value for point in found["sendout.carrier.unmapped"]] == [1]
+
+
+def test_the_breaker_is_shown_as_it_stands(recorder: Recorder) -> None:
+    """The metric of a carrier has the number of its breaker's latest state: 0 closed, 1 half open, 2 open."""
+    measures, other = Measures(recorder.telemetry, "main"), Measures(recorder.telemetry, "spare")
+    other.breaker(Gate.CLOSED)
+    for gate, number in ((Gate.CLOSED, 0), (Gate.OPEN, 2), (Gate.HALF_OPEN, 1), (Gate.CLOSED, 0)):
+        measures.breaker(gate)
+        points = recorder.metrics()["sendout.carrier.breaker"]
+        assert {point.attributes["sendout.carrier"]: point.value for point in points} == {"main": number, "spare": 0}
+
+
+def test_receipts_are_counted_by_what_became_of_them(recorder: Recorder) -> None:
+    """Receipts count under their carrier and their fate, also where one process hands in those of several carriers."""
+    measures = Measures(recorder.telemetry, "server")
+    measures.receipts("main", {"applied": 2, "orphan": 1, "conflict": 0})
+    measures.receipts("main", {"applied": 3})
+    measures.receipts("spare", {"parked": 4})
+    points = recorder.metrics()["sendout.carrier.receipts"]
+    assert {(p.attributes["sendout.carrier"], p.attributes["sendout.outcome"]): p.value for p in points} == {
+        ("main", "applied"): 5,
+        ("main", "orphan"): 1,
+        ("spare", "parked"): 4,
+    }
 
 
 def test_span_context_round_trip() -> None:

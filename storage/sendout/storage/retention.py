@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import IntFlag
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, select, update
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -271,25 +271,26 @@ async def delete_sign_in_tokens(connection: AsyncConnection, now_us: int) -> int
 
 async def count_old(connection: AsyncConnection, before_us: dict[str, int]) -> dict[str, int]:
     """How many rows the steps above would purge. Looks at whole tables: for people, not for a round."""
-    old = {
-        "events": (event, event.c.time),
-        "receipts": (receipt, receipt.c.receive_time),
-        "replies": (inbound, inbound.c.receive_time),
-        "writers": (inbound, inbound.c.receive_time),
-        "conversations": (conversation, conversation.c.update_time),
-        "answers": (keyword_answer, keyword_answer.c.time),
-        "audit": (audit, audit.c.time),
-        "sessions": (session, session.c.expire_time),
-        "sign_in_tokens": (sign_in_token, sign_in_token.c.expire_time),
+    dealt_with = inbound.c.handled
+    old: dict[str, list[tuple[Column[int], *tuple[ColumnElement[bool], ...]]]] = {
+        "events": [(event.c.time,)],
+        "receipts": [(receipt.c.receive_time,)],
+        "replies": [(inbound.c.receive_time, dealt_with, inbound.c.text != "")],
+        "writers": [
+            (inbound.c.receive_time, dealt_with, inbound.c.number != ""),
+            (conversation.c.update_time, conversation.c.number != ""),
+        ],
+        "conversations": [(conversation.c.update_time,), (inbound.c.receive_time, dealt_with)],
+        "answers": [(keyword_answer.c.time,)],
+        "audit": [(audit.c.time,)],
+        "sessions": [(session.c.expire_time,)],
+        "sign_in_tokens": [(sign_in_token.c.expire_time,)],
     }
-    found = {}
+    found: Counter[str] = Counter()
     for name, before in before_us.items():
-        table, time = old[name]
-        statement = select(func.count()).select_from(table).where(time < before)
-        if table is inbound:
-            held = inbound.c.text if name == "replies" else inbound.c.number
-            statement = statement.where(inbound.c.handled, held != "")
-        found[name] = int((await connection.execute(statement)).scalar_one())
+        for time, *conditions in old[name]:
+            statement = select(func.count()).select_from(time.table).where(time < before, *conditions)
+            found[name] += int((await connection.execute(statement)).scalar_one())
     return found
 
 

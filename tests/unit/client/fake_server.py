@@ -22,6 +22,7 @@ MODULES = (
     "audit",
     "consent",
     "contact_point",
+    "conversation",
     "history",
     "notification",
     "price",
