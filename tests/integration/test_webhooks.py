@@ -16,11 +16,10 @@ from tests.integration.pipeline import add_contact_point
 from tests.integration.webhook_receiver import (
     ADMIN,
     Receiver,
-    calls,
+    commands,
     delivering,
     receiver,
     subscribe,
-    subscriptions,
     until,
 )
 
@@ -43,7 +42,8 @@ def states(received: Receiver) -> list[tuple[str, str]]:
 
 
 async def seen(database: Database, identifier: str) -> Seen:
-    return await subscriptions(database, calls()).get(ADMIN, identifier)
+    async with commands(database) as use:
+        return await use.get(ADMIN, identifier)
 
 
 async def test_each_event_once_in_order_and_signed(database: Database, writer: EventWriter) -> None:
@@ -178,18 +178,17 @@ async def test_filters(database: Database, writer: EventWriter) -> None:
 
 async def test_rotation_signs_with_both_for_a_while(database: Database, writer: EventWriter) -> None:
     """Until the overlap is over either secret verifies; a rotation without overlap leaves the new one alone."""
-    async with receiver() as received:
+    async with receiver() as received, commands(database) as use:
         identifier, old = await subscribe(database, received.url)
-        commands = subscriptions(database, calls())
-        _, new = await commands.rotate(ADMIN, identifier)
+        _, new = await use.rotate(ADMIN, identifier)
         async with delivering(database):
             await writer.accept(1)
             (both,) = await received.until(1)
         assert both.signed_with(old)
         assert both.signed_with(new)
         assert old != new
-        _, newest = await commands.rotate(ADMIN, identifier, 0)
-        await commands.test(ADMIN, identifier)
+        _, newest = await use.rotate(ADMIN, identifier, 0)
+        await use.test(ADMIN, identifier)
         alone = received.calls[-1]
         assert alone.signed_with(newest)
         assert not alone.signed_with(old)
@@ -218,13 +217,13 @@ async def test_gone_disables(database: Database, writer: EventWriter) -> None:
 
 async def test_deleting_ends_the_calls(database: Database, writer: EventWriter) -> None:
     """A deleted subscription is called no more, not even with what its receiver had refused."""
-    async with receiver() as received:
+    async with receiver() as received, commands(database) as use:
         received.answers = [500] * 10_000
         identifier, _ = await subscribe(database, received.url)
         async with delivering(database) as delivery:
             await writer.accept(1)
             await received.until(2)
-            await subscriptions(database, calls()).delete(ADMIN, identifier)
+            await use.delete(ADMIN, identifier)
 
             async def nothing_runs() -> bool:
                 return not delivery.count
@@ -237,43 +236,41 @@ async def test_deleting_ends_the_calls(database: Database, writer: EventWriter) 
 
 async def test_a_test_call_changes_nothing(database: Database, writer: EventWriter) -> None:
     """A test is a signed event of type TEST; what is answered is said, and place and failures stay."""
-    async with receiver() as received:
+    async with receiver() as received, commands(database) as use:
         identifier, secret = await subscribe(database, received.url)
         before = (await seen(database, identifier)).subscription
-        commands = subscriptions(database, calls())
-        event_id, answered = await commands.test(ADMIN, identifier)
+        event_id, answered = await use.test(ADMIN, identifier)
         assert answered.taken
         assert received.calls[0].id == event_id
         assert received.calls[0].signed_with(secret)
         assert received.calls[0].event["type"] == "DELIVERY_EVENT_TYPE_TEST"
         received.answers = [500]
-        _, answered = await commands.test(ADMIN, identifier)
+        _, answered = await use.test(ADMIN, identifier)
         assert answered.failure == "The receiver answered 500."
         assert (await seen(database, identifier)).subscription == before
 
 
 async def test_only_administrators(database: Database) -> None:
     """Every use case asks for ADMINISTER, every change is in the audit trail, and strangers' ids are refused."""
-    commands = subscriptions(database, calls())
     agent = Caller("agent", "key", "Agent", frozenset({"everyone"}), frozenset())
-    async with receiver() as received:
+    async with receiver() as received, commands(database) as use:
         identifier, _ = await subscribe(database, received.url)
         for attempt in (
-            commands.get(agent, identifier),
-            commands.list_page(agent, 10, None),
-            commands.rotate(agent, identifier),
-            commands.test(agent, identifier),
-            commands.delete(agent, identifier),
+            use.get(agent, identifier),
+            use.list_page(agent, 10, None),
+            use.rotate(agent, identifier),
+            use.test(agent, identifier),
+            use.delete(agent, identifier),
         ):
             with pytest.raises(SendoutError) as caught:
                 await attempt
             assert caught.value.reason is Reason.ROLE_REQUIRED
-        await commands.rotate(ADMIN, identifier)
-        await commands.test(ADMIN, identifier)
-        await commands.delete(ADMIN, identifier)
-    with pytest.raises(SendoutError) as caught:
-        await commands.get(ADMIN, identifier)
-    assert caught.value.reason is Reason.WEBHOOK_SUBSCRIPTION_NOT_FOUND
+        await use.rotate(ADMIN, identifier)
+        await use.test(ADMIN, identifier)
+        await use.delete(ADMIN, identifier)
+        with pytest.raises(SendoutError) as caught:
+            await use.get(ADMIN, identifier)
+        assert caught.value.reason is Reason.WEBHOOK_SUBSCRIPTION_NOT_FOUND
     async with database.read() as connection:
         entries = await audit.list_page(connection, 10, None, only={"object_id": identifier})
     assert [entry.action for entry in entries] == [

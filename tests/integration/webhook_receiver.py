@@ -126,14 +126,18 @@ async def delivering(
         await feed.close()
 
 
-def subscriptions(database: Database, made: WebhookCalls) -> WebhookSubscriptions:
-    """The commands."""
-    return WebhookSubscriptions(database, SystemClock(), made, sample_event_json)
+@asynccontextmanager
+async def commands(database: Database) -> AsyncIterator[WebhookSubscriptions]:
+    """The use cases."""
+    made = calls()
+    yield WebhookSubscriptions(database, SystemClock(), made, sample_event_json)
+    await made.close()
 
 
 async def subscribe(database: Database, url: str, **filters: Any) -> tuple[str, str]:
     """(id, secret) of a new subscription."""
-    seen, secret = await subscriptions(database, calls()).create(ADMIN, Wanted(url, **filters))
+    async with commands(database) as made:
+        seen, secret = await made.create(ADMIN, Wanted(url, **filters))
     return str(seen.subscription.id), secret
 
 

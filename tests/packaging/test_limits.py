@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 
-from sendout.domain import contact_points, limits, time_zones
+from sendout.domain import contact_points, limits, time_zones, webhooks
 from sendout.domain.sign_in import LINK_S, LONGEST_LINK_S
 from sendout.server.commands import import_consents, sign_in
 from tests.packaging.tree import ROOT
@@ -64,6 +64,12 @@ STATED: tuple[tuple[str, str], ...] = (
     (r"ContactPoint\.allowed_countries", f"At most {contact_points.MAX_COUNTRIES} entries."),
     (r"ContactPoint\.sender", f"(at most {contact_points.MAX_SENDER_NAME})"),
     (r"HandleWebhookRequest\.body", f"At most {limits.MAX_WEBHOOK_BODY:,} bytes."),
+    (r"WebhookSubscription\.url", f"At most {webhooks.MAX_URL:,} characters."),
+    (r"WebhookSubscription\.event_types", f"At most {webhooks.MAX_EVENT_TYPES} entries."),
+    (
+        r"RotateWebhookSecretRequest\.overlap",
+        f"means {webhooks.OVERLAP_S / HOUR:g} hours. At most {webhooks.LONGEST_OVERLAP_S / DAY:g} days.",
+    ),
     (r"\w+\.(cap_time_zone|time_zone|fallback_time_zone)", f"At most {time_zones.MAX_NAME} characters."),
 )
 

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.clock import Clock
 from sendout.domain.cursors import Place
 from sendout.domain.errors import SendoutError
 from sendout.domain.webhooks import WebhookSubscription, retry_wait
 from sendout.server.commands.stream_events import Batch, Delivery, EventFilter, StreamEvents
-from sendout.server.webhook_calls import WebhookCalls
+from sendout.server.webhook_calls import Answered, WebhookCalls
 from sendout.storage import webhook_subscriptions as store
 from sendout.storage.engine import Database
 
@@ -28,6 +30,7 @@ ENDLESS_S = 10 * 365 * 86_400.0
 """For the stream's limit on a write: here it is the whole time until a receiver takes events."""
 
 log = structlog.get_logger("sendout.webhooks")
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,7 @@ class WebhookDelivery:
             await self._end(list(self._running))
             await self._calls.close()
             with contextlib.suppress(SendoutError):
-                async with self._database.write() as connection:
-                    await store.give_back(connection, self._owner)
+                await self._written(lambda connection: store.give_back(connection, self._owner))
 
     async def _look(self) -> None:
         """Deliver what is ours by lease, with the secrets and filters of now, and nothing else."""
@@ -97,8 +99,7 @@ class WebhookDelivery:
         due = [one.id for one in active if one.id not in held and (one.owner == self._owner or one.lease_until < now)]
         if not due:
             return held
-        async with self._database.write() as connection:
-            return held | await store.take(connection, due, self._owner, now, now + lease)
+        return held | await self._written(lambda connection: store.take(connection, due, self._owner, now, now + lease))
 
     async def _end(self, identifiers: list[uuid.UUID]) -> None:
         tasks = [self._running.pop(identifier) for identifier in identifiers]
@@ -129,24 +130,43 @@ class WebhookDelivery:
         while True:
             # Looked up at each attempt: the secret may have changed meanwhile.
             answered = await self._calls.post(self._known[identifier], event_id, body)
-            now = self._clock.now_us()
-            async with self._database.write() as connection:
-                if answered.taken:
-                    await store.delivered(connection, identifier, place, now)
-                    return
-                failures = await store.failed(connection, identifier, answered.failure, now)
-                if answered.gone:
-                    await store.disable(connection, identifier, answered.failure)
+            if answered.taken:
+                await self._written(
+                    lambda connection: store.delivered(connection, identifier, place, self._clock.now_us())
+                )
+                return
+            failures = await self._failed(identifier, answered)
             log.info("webhook_failed", subscription_id=str(identifier), failures=failures, problem=answered.failure)
             if answered.gone:
                 raise _Gone
             chance = int.from_bytes(self._clock.random_bytes(4), "big") / 2**32
             await asyncio.sleep(retry_wait(failures, self._times.first_retry, self._times.longest_retry, chance))
 
+    async def _failed(self, identifier: uuid.UUID, answered: Answered) -> int:
+        async def noted(connection: AsyncConnection) -> int:
+            if answered.gone:
+                await store.disable(connection, identifier, answered.failure)
+            return await store.failed(connection, identifier, answered.failure, self._clock.now_us())
+
+        return await self._written(noted)
+
     async def pass_by(self, identifier: uuid.UUID, place: Place) -> None:
         """Keep that nothing was wanted up to here."""
-        async with self._database.write() as connection:
-            await store.pass_by(connection, identifier, place)
+        await self._written(lambda connection: store.pass_by(connection, identifier, place))
+
+    async def _written(self, step: Callable[[AsyncConnection], Awaitable[_Kept]]) -> _Kept:
+        """A transaction to its end, also when cancelled meanwhile: one cut short may keep SQLite locked for all."""
+
+        async def transaction() -> _Kept:
+            async with self._database.write() as connection:
+                return await step(connection)
+
+        task = asyncio.create_task(transaction())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait((task,))
+            raise
 
 
 class _Gone(Exception):
