@@ -32,6 +32,7 @@ MODULES = (
     "topic",
     "usage",
     "user",
+    "webhook_subscription",
 )
 
 
