@@ -33,7 +33,6 @@ async def test_a_topic_is_created_with_the_green_button(agent: Person, administr
     await expect(row(agent, fresh)).to_be_visible()
     await expect(agent.page.get_by_role("button", name="New topic")).to_be_focused()
     assert fresh in [topic.label async for topic in administrator.topics()]
-    await agent.look("created")
 
 
 async def test_a_topic_is_renamed_with_the_pencil(agent: Person, administrator: AsyncClient) -> None:

@@ -13,7 +13,7 @@ from sendout.gateway.console.visits import Console, Visit
 from sendout.v1 import history_service_pb2, message_pb2, topic_service_pb2
 
 MOST_RECENT = 1000
-_PAGE = 50
+_PAGE = 100
 _INDICATORS = {
     message_pb2.DELIVERY_INDICATOR_YES: ("yes", "check", "Delivered"),
     message_pb2.DELIVERY_INDICATOR_NO: ("no", "cross", "Not delivered"),
