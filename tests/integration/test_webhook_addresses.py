@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -51,10 +50,9 @@ SPELLINGS = ["2130706433", "127.1", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "1
 
 def subscription(url: str) -> WebhookSubscription:
     none: frozenset[str] = frozenset()
-    base = WebhookSubscription(
+    return WebhookSubscription(
         *(uuid.UUID(int=1), url, frozenset(), none, none, "", 1, None, Place(0)), *(0, None, None, "", "", "", 0, 0)
     )
-    return replace(base)
 
 
 def host(address: str) -> str:
@@ -189,11 +187,10 @@ async def test_a_name_that_is_nobodys() -> None:
     await strict.close()
 
 
-async def test_a_long_answer_is_not_read(received: Receiver) -> None:
-    """The status counts; of what else is answered at most 64 KiB are read."""
+async def test_a_long_answer_is_not_read() -> None:
+    """The status counts: of an answer without end 64 KiB are read, and the event is taken within its time."""
     async with receiver() as talkative:
-        talkative.text = "x" * 5_000_000
+        talkative.endless = True
         lenient = calls()
-        answered = await lenient.post(subscription(talkative.url), "1", b"{}")
-        assert answered == Answered("The receiver answered 500.") if talkative.answers else answered.taken
+        assert await lenient.post(subscription(talkative.url), "1", b"{}") == Answered()
         await lenient.close()

@@ -58,7 +58,7 @@ class Receiver:
         self.calls: list[Call] = []
         self.answers: list[int | None] = []
         self.headers: dict[str, str] = {}
-        self.text = ""
+        self.endless = False  # whether answers never end
         self.port = 0
         self._news = asyncio.Event()
 
@@ -75,7 +75,7 @@ class Receiver:
                 await self._news.wait()
         return self.calls
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         headers, body = request.headers, await request.read()
         signed = [headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature")]
         self.calls.append(Call(request.path, *signed, body))
@@ -83,7 +83,16 @@ class Receiver:
         status = self.answers.pop(0) if self.answers else 204
         if status is None:
             await asyncio.sleep(60)
-        return web.Response(status=status or 500, headers=self.headers, text=self.text)
+        if self.endless:
+            await _answer_without_end(request)
+        return web.Response(status=status or 500, headers=self.headers)
+
+
+async def _answer_without_end(request: web.Request) -> None:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b"x" * 65_536)
 
 
 @asynccontextmanager
