@@ -1,4 +1,7 @@
-"""`sendout carriers`, as an operator types it: against a real SMSC, a Twilio over a socket, and the simulator."""
+"""`sendout carriers`, as an operator types it: against a real SMSC, a Twilio over a socket, and the simulator.
+
+Longer than 400 lines because every carrier's failures are shown as they are told.
+"""
 
 from __future__ import annotations
 
