@@ -349,3 +349,19 @@ async def test_a_double_click_sends_once(administrator: AsyncClient, form: SendP
     await form.send.click()
     await expect(form.page.get_by_text("nothing was sent twice")).to_be_visible()
     assert len([one async for one in administrator.notifications() if one.text == text]) == 1
+
+
+async def test_what_was_typed_outlives_the_session(agent: Person, form: SendPage) -> None:
+    """Whoever is signed out while typing signs in again and finds recipients and text as they were."""
+    await form.open()
+    await form.fill("+14155550101, +14155550102")
+    await form.page.context.clear_cookies(name="sendout-session")
+    await form.text.fill(f"{GARAGE} Thank you.")
+    await expect(form.page.get_by_role("heading", name="Sign in to Sendout")).to_be_visible()
+    forgive(form.page, "401")
+    await form.page.get_by_label("User name").fill(agent.user)
+    await form.page.get_by_label("Password").fill(Person.PASSWORD)
+    await form.page.keyboard.press("Enter")
+    await expect(form.text).to_have_value(f"{GARAGE} Thank you.")
+    await expect(form.chips).to_have_count(2)
+    await expect(form.send).to_be_enabled()

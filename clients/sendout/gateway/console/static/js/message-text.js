@@ -50,6 +50,11 @@ class MessageText extends HTMLElement {
     return this.area.value;
   }
 
+  set value(text) {
+    this.area.value = text;
+    this.changed();
+  }
+
   /** Whether the contact point allows emoji. */
   allowEmoji(allowed) {
     this.emojiButton.hidden = !allowed;

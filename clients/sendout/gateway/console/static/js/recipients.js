@@ -80,6 +80,12 @@ class Recipients extends HTMLElement {
     this.changed();
   }
 
+  /** Put back what was entered before. */
+  restore(entries) {
+    this.entries = entries;
+    this.changed();
+  }
+
   async read(file) {
     if (file.size > MOST_FILE) {
       this.fileProblems = ["The file is larger than 4 MiB."];

@@ -4,6 +4,7 @@ import "./message-text.js";
 import "./recipients.js";
 import "./topic.js";
 import { debounced } from "./dom.js";
+import { keepDraft, takeDraft } from "./draft.js";
 import { showPreview, showProblem } from "./send-view.js";
 import { showSent } from "./sent.js";
 import { call } from "./server.js";
@@ -118,4 +119,19 @@ smart.addEventListener("change", changed);
 recipients.addEventListener("change", (event) => event.target === recipients && changed());
 recipients.addEventListener("variable", (event) => text.insert(`{{${event.detail}}}`));
 text.addEventListener("change", (event) => event.target === text && changed());
+document.addEventListener("signed-out", () => keepDraft({
+  point: contactPoint.value,
+  topic: topic.value,
+  text: text.value,
+  entries: recipients.entries.map(({ phoneNumber, variables, row }) => ({ phoneNumber, variables, row })),
+}));
+
+const kept = takeDraft();
+if (kept) {
+  for (const [select, value] of [[contactPoint, kept.point], [topic, kept.topic]]) {
+    if ([...select.options].some((option) => option.value === value)) select.value = value;
+  }
+  text.value = kept.text;
+  recipients.restore(kept.entries);
+}
 pointChanged();

@@ -45,7 +45,9 @@ export async function call(verb, path, body, { signal } = {}) {
   throw new Refused(response.status, answer.error || {});
 }
 
+/** Leaves for the sign-in page, which leads back; `signed-out` lets a page keep what was typed. */
 function toSignIn() {
+  document.dispatchEvent(new Event("signed-out"));
   location.assign(`/sign-in?then=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
@@ -61,12 +63,15 @@ export async function all(path, name) {
   return found;
 }
 
+const MOST_WAIT_MS = 60_000;
+
 /**
  * Follows a stream of the server. `message` gets each answer, `ended` is told once there is no more, and `trouble`
- * whenever the connection breaks; the browser then connects again by itself. Answers with a function that stops it.
+ * whenever the connection breaks; it is then made again. Answers with a function that stops it.
  */
-export function follow(path, { message, ended = () => {}, trouble = () => {} }) {
+export function follow(path, { message, ended = () => {}, trouble = () => {} }, wait = 2_000) {
   const source = new EventSource(path);
+  let timer;
   source.onmessage = (event) => message(JSON.parse(event.data));
   source.addEventListener("end", () => {
     source.close();
@@ -74,7 +79,15 @@ export function follow(path, { message, ended = () => {}, trouble = () => {} }) 
   });
   source.onerror = (event) => {
     const said = event.data ? JSON.parse(event.data).error : undefined;
-    trouble(said ? said.message : "The connection broke off. Trying again.", source.readyState === EventSource.CLOSED);
+    trouble(said ? said.message : "The connection broke off. Trying again.");
+    if (source.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
+    timer = setTimeout(() => {
+      stop = follow(path, { message, ended, trouble }, Math.min(2 * wait, MOST_WAIT_MS));
+    }, wait);
   };
-  return () => source.close();
+  let stop = () => {
+    clearTimeout(timer);
+    source.close();
+  };
+  return () => stop();
 }
