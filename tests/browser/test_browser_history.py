@@ -13,8 +13,8 @@ from playwright.async_api import Locator, expect
 from sendout.client import AsyncClient
 from sendout.v1 import message_pb2, role_pb2
 from sendout.v1.topic_pb2 import Topic
-from tests.browser.person import Person
-from tests.browser.sends import forgive, new_topic, permit, sent
+from tests.browser.arranging import new_topic, permit, sent
+from tests.browser.person import Person, forgive
 
 DELIVERED, UNDELIVERED, REFUSED, SILENT = "+14155550101", "+14155550151", "+14155550160", "+14155550154"
 SETTLED = {
@@ -201,10 +201,10 @@ async def test_what_the_server_refuses(agent: Person, administrator: AsyncClient
         for path in ("/history", f"/history/topics/{outages.topic_id}/recent", "/history/export?interval=today"):
             await agent.page.goto(path)
             await expect(agent.page.get_by_role("heading", name="You may not see this")).to_be_visible()
-            forgive(agent, "403")
+            forgive(agent.page, "403")
         await agent.look("refused")
     finally:
         await permit(administrator, everyone)
     await agent.page.goto("/history/messages/no-such-message.0")
     await expect(agent.page.get_by_role("alert")).to_be_visible()
-    agent.page.context.complaints.clear()  # type: ignore[attr-defined]
+    forgive(agent.page, "400")

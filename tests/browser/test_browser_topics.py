@@ -6,8 +6,8 @@ from playwright.async_api import Locator, expect
 
 from sendout.client import AsyncClient
 from sendout.v1 import role_pb2, topic_pb2
-from tests.browser.person import Person
-from tests.browser.sends import forgive, label, new_topic, permit
+from tests.browser.arranging import label, new_topic, permit
+from tests.browser.person import Person, forgive
 
 
 def row(person: Person, name: str) -> Locator:
@@ -27,7 +27,7 @@ async def test_a_topic_is_created_with_the_green_button(agent: Person, administr
     await expect(agent.page.get_by_role("alert")).to_contain_text(taken.label)
     await expect(field).to_have_attribute("aria-invalid", "true")
     await agent.look("taken")
-    forgive(agent, "409")
+    forgive(agent.page, "409")
     await field.fill(fresh)
     await agent.page.get_by_role("button", name="Create").click()
     await expect(row(agent, fresh)).to_be_visible()
@@ -105,7 +105,7 @@ async def test_who_may_not_manage_topics(agent: Person, administrator: AsyncClie
         await permit(administrator, [one for one in everyone if one != role_pb2.PERMISSION_MANAGE_TOPICS])
         await disable.click()
         await expect(row(agent, topic.label).get_by_role("alert")).to_be_visible()
-        forgive(agent, "403")
+        forgive(agent.page, "403")
         await agent.page.reload()
         await expect(agent.page.get_by_text("needs a role that manages topics")).to_be_visible()
         await expect(row(agent, topic.label)).to_be_visible()
@@ -122,7 +122,7 @@ async def test_topics_that_cannot_be_loaded(agent: Person, administrator: AsyncC
     await agent.page.goto("/topics")
     await expect(agent.page.get_by_role("heading", name="The topics could not be loaded")).to_be_visible()
     await agent.look("not-loaded")
-    forgive(agent, "net::ERR_FAILED")
+    forgive(agent.page, "net::ERR_FAILED")
     await agent.page.unroute("**/v1/topics?*")
     await agent.page.get_by_role("button", name="Try again").click()
     await expect(row(agent, topic.label)).to_be_visible()

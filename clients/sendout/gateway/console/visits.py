@@ -73,7 +73,7 @@ class Visit:
     @property
     def administrator(self) -> bool:
         """Whether the visitor may change settings; the server is asked all the same."""
-        return role_pb2.PERMISSION_ADMINISTER in self.me.permissions
+        return self.may(role_pb2.PERMISSION_ADMINISTER)
 
     @property
     def time_zone(self) -> ZoneInfo:

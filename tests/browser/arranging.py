@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from sendout.client import AsyncClient
 from sendout.v1 import role_pb2, role_service_pb2, role_service_pb2_grpc
 from sendout.v1.topic_pb2 import Topic
-from tests.browser.person import Person
 
 _LABELS = itertools.count(1)
 
@@ -35,11 +34,3 @@ async def permit(client: AsyncClient, permissions: list[role_pb2.Permission]) ->
     request = role_service_pb2.UpdateRoleRequest(role=role)
     request.update_mask.paths.append("permissions")
     await client.stub(role_service_pb2_grpc.RoleServiceStub).UpdateRole(request)
-
-
-def forgive(person: Person, part: str) -> None:
-    """Take away what the browser complained about because the test provoked it: it names a status or an error."""
-    complaints = person.page.context.complaints  # type: ignore[attr-defined]
-    kept = [line for line in complaints if part not in line]
-    assert len(kept) < len(complaints), f"No complaint has {part!r}: {complaints}"
-    complaints[:] = kept
