@@ -116,7 +116,7 @@ async def test_headings_sort(agent: Person, administrator: AsyncClient, outages:
     await expect(agent.page.locator("tbody tr").first).to_contain_text(outages.label)
 
 
-async def test_view_recent(agent: Person, outages: Topic) -> None:
+async def test_view_recent(agent: Person, administrator: AsyncClient, outages: Topic) -> None:
     """S41, S43: each row says in words whether the message was delivered to that number; one can be opened (S44)."""
     await agent.page.goto("/history?interval=today")
     await figures(agent, outages).get_by_role("link", name="View Recent").click()
@@ -136,8 +136,9 @@ async def test_view_recent(agent: Person, outages: Topic) -> None:
     await expect(steps.first).to_contain_text("Queued")
     await expect(steps.last).to_contain_text("Undelivered")
     await expect(agent.page.get_by_text("This is final.")).to_be_visible()
-    trace = agent.page.get_by_role("definition").filter(has_text="e").last
-    await expect(trace).to_have_text(re.compile("[0-9a-f]{32}"))
+    detail = (await administrator.get_message(agent.page.url.rpartition("/")[2])).message
+    assert re.fullmatch("[0-9a-f]{32}", detail.trace_id)
+    await expect(agent.page.get_by_role("definition").filter(has_text=detail.trace_id)).to_be_visible()
     await agent.look("message")
 
 
