@@ -198,7 +198,11 @@ async def test_imports_and_words_beside_each_other(pipe: Pipeline, importing: Im
     sent = (await pipe.send(numbers)).notification["id"]
     outs = [word(number, "OPTED_OUT", consent_time=2) for number in numbers]
     ins = [word(number, "OPTED_IN", consent_time=1) for number in reversed(numbers)]
-    singles = [consents.record(CALLER, word(number, consent_time=3)) for number in numbers[:50]]
-    await asyncio.gather(imported(importing, outs), imported(importing, ins), *singles)
+
+    async def one_by_one() -> None:
+        for number in numbers[:50]:
+            await consents.record(CALLER, word(number, consent_time=3))
+
+    await asyncio.gather(imported(importing, outs), imported(importing, ins), one_by_one())
     assert await count(pipe.database, opted_out=True) == 3_500
     assert await pipe.counts(sent) == {"SUPPRESSED": 3_500, "done": True}
