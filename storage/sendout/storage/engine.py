@@ -5,6 +5,7 @@ Source of the settings: reliability.md section 6 and I5 rule 3.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,6 +26,8 @@ _POSTGRES_SETTINGS = {
     "idle_in_transaction_session_timeout": "1s",
     "application_name": "sendout",
 }
+
+_BUSY_S = 10  # how long a writer waits for the others on SQLite
 
 BYTES_OF_HEX = "sendout_bytes_of_hex"
 """A function that every SQLite connection has, for rows that come as JSON."""
@@ -53,7 +56,8 @@ class Database:
         if self.is_postgres:
             options |= {"connect_args": {"server_settings": _POSTGRES_SETTINGS, "timeout": 5}, "pool_pre_ping": False}
         else:
-            options |= {"connect_args": {"timeout": 10}, "pool_size": min(pool_size, 4)}
+            options |= {"connect_args": {"timeout": _BUSY_S}, "pool_size": min(pool_size, 4)}
+        self._writer = asyncio.Lock()
         self.on_events: Callable[[], None] | None = None
         """Called after each commit that wrote events; it must neither block nor raise."""
         self.engine: AsyncEngine = create_async_engine(url, **options)
@@ -71,9 +75,10 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end of the block and rolled back when the block raises.
 
-        On SQLite it is BEGIN IMMEDIATE: writers wait for one another at the start, so none fails half-way.
+        On SQLite it is BEGIN IMMEDIATE: writers wait for one another at the start, so none fails half-way. Those of
+        this process wait in line: whoever only polls for SQLite's lock may be passed over again and again.
         """
-        async with _translated(), self.engine.connect() as connection:
+        async with _translated(), self._turn(), self.engine.connect() as connection:
             if not self.is_postgres:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
@@ -84,6 +89,18 @@ class Database:
             await connection.commit()
         if connection in _wrote_events and self.on_events is not None:
             self.on_events()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self.is_postgres:
+            yield
+            return
+        async with asyncio.timeout(_BUSY_S):
+            await self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     async def check_durable(self) -> None:
         """Raise where the server may lose what it confirmed (`fsync`, `synchronous_commit`, `full_page_writes`)."""
@@ -113,7 +130,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=10000",
+            f"busy_timeout={_BUSY_S * 1000}",
             "cache_size=-65536",
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -166,9 +166,9 @@ async def test_no_octets_break_the_session_or_the_inbox() -> None:
 
     current, sink = session()
     for octets in reads(rng, COUNT):
-        started = time.perf_counter()
+        started = time.thread_time()  # its own work: a machine that stalls is no slow read
         current.data_received(octets)
-        slowest = max(slowest, time.perf_counter() - started)
+        slowest = max(slowest, time.thread_time() - started)
         if sink.closed or rng.random() < 0.005:  # a damaged length may have swallowed the rest
             current.connection_lost(None)
             current, sink = session()
