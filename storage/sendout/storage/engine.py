@@ -22,8 +22,8 @@ _POSTGRES_SETTINGS = {
     "jit": "off",
     "statement_timeout": "30s",
     "lock_timeout": "10s",
-    # A writer frozen while it holds the event head row stalls all others for this long and no longer.
-    "idle_in_transaction_session_timeout": "1s",
+    # How long a frozen writer keeps its rows; the event head row less (`event_log.py`), as it stalls all others.
+    "idle_in_transaction_session_timeout": "5s",
     "application_name": "sendout",
 }
 

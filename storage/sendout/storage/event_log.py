@@ -9,10 +9,11 @@ from enum import IntEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, SmallInteger, String, Uuid, and_, bindparam, select, update
+from sqlalchemy import BigInteger, Integer, SmallInteger, String, Uuid, bindparam, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.storage.engine import note_events
+from sendout.storage.keys import KEYS, same_message
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
 from sendout.storage.tables import event, event_head, message
 
@@ -78,7 +79,8 @@ async def append_events(connection: AsyncConnection, runs: Sequence[Run]) -> Non
     """Give the runs the next positions. Must be the last write of the transaction: it holds the head row."""
     if not runs:
         return
-    head = await connection.execute(_ADVANCE_HEAD, {"count": len(runs)})
+    advance = _ADVANCE_HEAD_POSTGRES if connection.dialect.name == "postgresql" else _ADVANCE_HEAD
+    head = await connection.execute(advance, {"count": len(runs)})
     start = head.scalar_one() - len(runs) + 1
     if any(r.kind for r in runs):
         runs = await _with_states(connection, runs)
@@ -99,6 +101,10 @@ _ADVANCE_HEAD = (
     .values(position=event_head.c.position + bindparam("count", type_=BigInteger))
     .returning(event_head.c.position)
 )
+# From here on a writer that stands still for a second is ended: while it holds the head, all others wait.
+_ADVANCE_HEAD_POSTGRES = _ADVANCE_HEAD.returning(
+    func.set_config("idle_in_transaction_session_timeout", "1s", literal(True))
+)
 
 
 async def _with_states(connection: AsyncConnection, runs: Sequence[Run]) -> list[Run]:
@@ -106,9 +112,9 @@ async def _with_states(connection: AsyncConnection, runs: Sequence[Run]) -> list
 
     Who holds the head sees every change that has a lower position, and none that will have a higher one.
     """
-    keys = sorted({(r.notification_id, r.first) for r in runs if r.kind}, key=lambda key: (key[0].int, key[1]))
+    keys = sorted({(r.notification_id, r.first) for r in runs if r.kind})
     statement = _states(connection.dialect.name)
-    found = await connection.execute(statement, rows_parameters(connection, "keys", _KEY_COLUMNS, keys))
+    found = await connection.execute(statement, rows_parameters(connection, "keys", KEYS, keys))
     now = {(row.notification_id, row.message_index): row for row in found}
     return [
         replace(r, state=of.state, from_state=of.state, reason=of.reason, attempt=of.attempt)
@@ -118,16 +124,13 @@ async def _with_states(connection: AsyncConnection, runs: Sequence[Run]) -> list
     ]
 
 
-_KEY_COLUMNS: Columns = {"notification_id": Uuid(), "index": Integer()}
-
-
 @cache
 def _states(dialect: str) -> Any:
-    keys = rows_table(dialect, "keys", _KEY_COLUMNS)
+    keys = rows_table(dialect, "keys", KEYS)
     return select(
         message.c.notification_id,
         message.c.index.label("message_index"),
         message.c.state,
         message.c.reason,
         message.c.attempt,
-    ).join(keys, and_(keys.c.notification_id == message.c.notification_id, keys.c.index == message.c.index))
+    ).join(keys, same_message(keys, message))
