@@ -12,7 +12,7 @@ from sendout.domain import numbers, text
 from sendout.domain.errors import Reason, SendoutError, Violation
 from sendout.domain.numbers import NumberProblem, PhoneNumber
 from sendout.domain.templates import Template
-from sendout.domain.text import Encoding, SmartEncoding, TextProblem
+from sendout.domain.text import Encoding, SmartEncoding
 
 _MOST_CHARACTERS = 20  # named in one refusal
 
@@ -124,18 +124,12 @@ def _examine(typed: str, rules: TextRules) -> tuple[Composed, list[SendoutError]
     if not body.strip():
         refusals.append(_text_empty())
     if problems := text.problems(body):
-        refusals.append(
-            _text_invalid(*(f"{p.sentence} ({p.code_point} at character {p.index})" for p in problems[:20]))
-        )
+        refusals.append(_text_invalid(*(problem.said for problem in problems[:_MOST_CHARACTERS])))
     if emoji := [] if rules.emoji_enabled else text.emoji_in(body):
         refusals.append(_emoji_not_enabled(emoji))
     if segments > rules.allowed_segments:
         refusals.append(_segments_not_accepted(encoding, segments, rules))
     return Composed(body, encoding, units, segments, smart), refusals
-
-
-def _said(problem: TextProblem) -> str:
-    return f"{problem.sentence} ({problem.code_point} at character {problem.index})"
 
 
 def _text_empty() -> SendoutError:

@@ -16,6 +16,7 @@ from sendout.domain import limits
 from sendout.domain.errors import SendoutError, Violation
 from sendout.domain.keywords import Keyword, classify
 from sendout.domain.labels import label_problem
+from sendout.domain.numbers import E164
 from sendout.domain.replies import LONGEST_ANSWER
 from sendout.domain.text import Encoding, normalise, segment
 from sendout.domain.text import problems as text_problems
@@ -37,7 +38,6 @@ MAX_COUNTRIES = 300
 MAX_FALLBACK_CARRIERS = 5
 MAX_SENDER_NAME = 11
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
@@ -125,7 +125,7 @@ def settled(typed: ContactPoint) -> ContactPoint:
 
 def sender_kind(sender: str) -> SenderKind | None:
     """The kind of a well-formed sender, else None."""
-    if _E164.fullmatch(sender):
+    if E164.fullmatch(sender):
         return SenderKind.NUMBER
     if _SHORT_CODE.fullmatch(sender):
         return SenderKind.SHORT_CODE

@@ -50,6 +50,9 @@ class PhoneNumber:
     region: str
 
 
+E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+"""The shape of a number in E.164; whether there is such a number is another question."""
+
 _NO_COUNTRY = "001"  # satellite and other networks
 
 _SENTENCES = {

@@ -50,8 +50,7 @@ def check_snippet_text(typed: str) -> str:
     if not body.strip():
         raise _refused(Reason.TEXT_EMPTY, "There is no text. Write one.")
     if problems := text.problems(body)[:_MOST_PROBLEMS]:
-        said = (f"{one.sentence} ({one.code_point} at character {one.index})" for one in problems)
-        raise _refused(Reason.TEXT_INVALID, *said)
+        raise _refused(Reason.TEXT_INVALID, *(problem.said for problem in problems))
     return body
 
 

@@ -39,6 +39,11 @@ class TextProblem:
     code_point: str
     sentence: str
 
+    @property
+    def said(self) -> str:
+        """The sentence with the character and its place."""
+        return f"{self.sentence} ({self.code_point} at character {self.index})"
+
 
 @dataclass(frozen=True, slots=True)
 class SmartEncoding:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from sendout.domain.addresses import is_here, literal
 from sendout.domain.cursors import Place
 from sendout.domain.errors import SendoutError, field_invalid
 
@@ -97,7 +98,7 @@ def check_url(field: str, typed: str, *, allow_loopback: bool) -> str:
 
 def _check_parts(field: str, parts: SplitResult, port: int | None, allow_loopback: bool) -> None:
     host = parts.hostname or ""
-    here = allow_loopback and _is_here(host)
+    here = allow_loopback and is_here(host)
     if parts.scheme != "https" and not (here and parts.scheme == "http"):
         raise field_invalid(field, parts.geturl(), "Only https URLs are called.")
     if "@" in parts.netloc:
@@ -107,10 +108,10 @@ def _check_parts(field: str, parts: SplitResult, port: int | None, allow_loopbac
         raise field_invalid(field, parts.geturl(), "Name a host, and leave out what follows a #.")
     if port is not None and port != 443 and port < _LOWEST_PORT and not here:
         raise field_invalid(field, parts.geturl(), f"Use port 443, or one from {_LOWEST_PORT} on.")
-    literal = _literal(host)
-    if literal is None and _looks_numeric(host):
+    address = literal(host)
+    if address is None and _looks_numeric(host):
         raise field_invalid(field, parts.geturl(), "Write the host as a name, or as an address in its usual form.")
-    if literal is not None and not may_connect(host, allow_loopback=allow_loopback):
+    if address is not None and not may_connect(host, allow_loopback=allow_loopback):
         raise not_public(field, parts.geturl())
 
 
@@ -121,7 +122,7 @@ def not_public(field: str, url: str) -> SendoutError:
 
 def may_connect(address: str, *, allow_loopback: bool) -> bool:
     """Whether a connection to this address leads out to the public network, or to ourselves where that is allowed."""
-    parsed = _literal(address)
+    parsed = literal(address)
     if parsed is None:
         return False
     embedded = _embedded(parsed)
@@ -130,18 +131,6 @@ def may_connect(address: str, *, allow_loopback: bool) -> bool:
     return (parsed.is_global and not parsed.is_multicast and not parsed.is_reserved) or (
         allow_loopback and parsed.is_loopback
     )
-
-
-def is_literal(host: str) -> bool:
-    """Whether a host is an address and no name."""
-    return _literal(host) is not None
-
-
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 def _embedded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -157,8 +146,3 @@ def _looks_numeric(host: str) -> bool:
     """Whether system libraries may take a name for an IPv4 address, such as 2130706433, 0x7f.1 or 127.1."""
     last = host.rstrip(".").rpartition(".")[2]
     return last.isdecimal() or last.startswith("0x")
-
-
-def _is_here(host: str) -> bool:
-    literal = _literal(host)
-    return host == "localhost" if literal is None else literal.is_loopback

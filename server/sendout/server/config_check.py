@@ -6,7 +6,6 @@ Only what can be seen in the settings and on this machine's disk; the database a
 from __future__ import annotations
 
 import importlib.metadata
-import ipaddress
 import math
 import os
 import re
@@ -17,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sendout.domain.addresses import is_here
 from sendout.server.config import CarrierSettings, ConfigError, Settings
 
 _REQUEST_ID_DAYS = 30
@@ -65,13 +65,7 @@ def is_loopback(address: str) -> bool:
     """True where `address` (`host:port`, `[v6]:port` or `unix:path`) can be reached from this machine alone."""
     if address.startswith("unix:"):
         return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_here(address.rpartition(":")[0].strip("[]"))
 
 
 def _storage(settings: Settings) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from sendout.domain import webhooks
+from sendout.domain.addresses import literal
 from sendout.domain.clock import Clock
 from sendout.domain.errors import SendoutError, field_invalid
 from sendout.domain.signatures import webhook_signature
@@ -94,7 +95,7 @@ class WebhookCalls:
 
     async def public_addresses(self, host: str, port: int) -> Sequence[str]:
         """Every address of a host. NotPublic where one of them is not to be called, OSError where there is none."""
-        addresses = [host] if webhooks.is_literal(host) else list(await self._resolve(host, port))
+        addresses = [host] if literal(host) else list(await self._resolve(host, port))
         if not addresses:
             raise OSError("no address")
         if not all(webhooks.may_connect(one, allow_loopback=self.allow_loopback) for one in addresses):

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import State
 from sendout.storage.event_log import MAX_RUN
-from sendout.storage.receipts import KEYS, Key, not_sought_by
+from sendout.storage.keys import KEYS, Key, same_message
+from sendout.storage.receipts import not_sought_by
 from sendout.storage.rows import rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, event, is_open, is_parked, message, notification, progress, receipt
 
@@ -56,11 +57,7 @@ class Seeking:
 
 
 def _of_message(value: Any) -> Any:
-    return (
-        select(value)
-        .where(carrier_ref.c.notification_id == message.c.notification_id, carrier_ref.c.index == message.c.index)
-        .scalar_subquery()
-    )
+    return select(value).where(same_message(carrier_ref, message)).scalar_subquery()
 
 
 def _came_to(state: State) -> Any:
@@ -109,7 +106,7 @@ def _by_id(dialect: str) -> Any:
     keys = rows_table(dialect, "keys", KEYS)
     return (
         select(*_CANDIDATE)
-        .join(keys, (message.c.notification_id == keys.c.notification_id) & (message.c.index == keys.c.index))
+        .join(keys, same_message(message, keys))
         .join(notification, notification.c.id == message.c.notification_id)
         .where(_OF_CARRIER, message.c.state.in_([*map(int, (*_UNANSWERED, *_ANSWERED))]))
     )

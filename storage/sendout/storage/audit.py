@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sendout.domain.permissions import Caller
 from sendout.storage.tables import audit
 
 _MIXED_US = 600 * 1_000_000
@@ -27,20 +28,29 @@ class AuditEntry:
     trace_id: str
 
 
-async def record(
+async def record(connection: AsyncConnection, caller: Caller, action: str, object_id: str, now_us: int) -> None:
+    """Keep one entry. `action` is the RPC's method name, `object_id` the id of what changed: never a number or text."""
+    await _keep(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now_us)
+
+
+async def record_sign_in(connection: AsyncConnection, user_id: str, action: str, trace_id: str, now_us: int) -> None:
+    """The same of somebody who is only signing in and so is no caller yet: what changes is the user."""
+    await _keep(connection, user_id, "", action, user_id, trace_id, now_us)
+
+
+async def _keep(
     connection: AsyncConnection,
-    caller_principal_id: str,
+    principal_id: str,
     api_key_id: str,
     action: str,
     object_id: str,
     trace_id: str,
     now_us: int,
 ) -> None:
-    """Keep one entry. `action` is the RPC's method name, `object_id` the id of what changed: never a number or text."""
     await connection.execute(
         insert(audit).values(
             time=now_us,
-            principal_id=caller_principal_id,
+            principal_id=principal_id,
             api_key_id=api_key_id,
             action=action,
             object_id=object_id[:200],

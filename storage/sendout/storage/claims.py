@@ -35,6 +35,7 @@ from sendout.domain.quiet_hours import held_until
 from sendout.domain.states import ReasonCode, State
 from sendout.domain.text import Encoding, segments_of
 from sendout.storage.changes import RETURNING, Changed, FactsCache, book
+from sendout.storage.keys import KEYS, same_message
 from sendout.storage.ranges import Range
 from sendout.storage.rows import Columns, rows_parameters, rows_table
 from sendout.storage.standings import Standing, standings
@@ -112,7 +113,7 @@ async def claim(
         parameters = _range_parameters(connection, found, sendable, State.SENDING)
         parameters |= {"owner": owner, "account": account, "now": now_us}
         rows = [*await connection.execute(_claim_statement(connection.dialect.name), parameters)]
-    changed = [*held, *(_claim_changed(row) for row in rows)]
+    changed = [*held, *(_left_queue(row, State.SENDING) for row in rows)]
     # Fewer than asked for: some were claimed before, canceled - or opted out since, and those end here.
     if len(changed) < sum(r.last - r.first + 1 for r in sendable):
         changed += await _finish(connection, found, sendable, (State.SUPPRESSED, ReasonCode.OPTED_OUT), now_us)
@@ -207,20 +208,12 @@ async def _hold(
             due.append((row.notification_id, row.message_index, until))
     if not due:
         return []
-    parameters = rows_parameters(connection, "due", _DUE_COLUMNS, sorted(due, key=lambda d: (d[0].int, d[1])))
+    parameters = rows_parameters(connection, "due", _DUE_COLUMNS, sorted(due))
     rows = await connection.execute(_hold_statement(dialect), parameters)
-    return [
-        Changed(
-            *(r.notification_id, r.message_index, State.QUEUED, State.HELD, r.reason, r.segments, r.attempt),
-            first_sent=False,
-            due_time=r.due_time,
-            carrier=r.carrier,
-        )
-        for r in rows
-    ]
+    return [_left_queue(row, State.HELD, row.due_time) for row in rows]
 
 
-_DUE_COLUMNS: Columns = {"notification_id": Uuid(), "index": Integer(), "due_time": BigInteger()}
+_DUE_COLUMNS: Columns = {**KEYS, "due_time": BigInteger()}
 
 
 @cache
@@ -248,8 +241,7 @@ def _hold_statement(dialect: str) -> Any:
     return (
         update(message)
         .where(
-            message.c.notification_id == due.c.notification_id,
-            message.c.index == due.c.index,
+            same_message(message, due),
             message.c.state == int(State.QUEUED),
         )
         .values(
@@ -290,16 +282,11 @@ def _claim_statement(dialect: str) -> Any:
     )
 
 
-def _claim_changed(row: Any) -> Changed:
+def _left_queue(row: Any, state: State, due_time: int | None = None) -> Changed:
     return Changed(
-        row.notification_id,
-        row.message_index,
-        State.QUEUED,
-        State.SENDING,
-        "",
-        row.segments,
-        row.attempt,
+        *(row.notification_id, row.message_index, State.QUEUED, state, row.reason, row.segments, row.attempt),
         first_sent=False,
+        due_time=due_time,
         carrier=row.carrier,
     )
 
@@ -316,14 +303,7 @@ async def _finish(
     parameters = _range_parameters(connection, found, ranges, state) | {"now": now_us, "reason": reason.value}
     statement = _finish_statement(connection.dialect.name, reason is ReasonCode.OPTED_OUT)
     rows = await connection.execute(statement, parameters)
-    return [
-        Changed(
-            *(r.notification_id, r.message_index, State.QUEUED, state, r.reason, r.segments, r.attempt),
-            first_sent=False,
-            carrier=r.carrier,
-        )
-        for r in rows
-    ]
+    return [_left_queue(row, state) for row in rows]
 
 
 @cache

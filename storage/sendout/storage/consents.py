@@ -7,7 +7,6 @@ and `suppress_waiting` last, because it ends at the event head.
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +14,16 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, LargeBinary, Select, Uuid, and_, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.replies import Purpose
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import Change, Changed, FactsCache, apply
 from sendout.storage.event_log import EventKind, Run, told
+from sendout.storage.keys import KEYS, NUMBER_KEYS, Key, same_message
 from sendout.storage.replies import last_sent
-from sendout.storage.rows import Columns, rows_parameters, rows_table
+from sendout.storage.rows import Columns, insert_into, rows_parameters, rows_table
 from sendout.storage.tables import consent, is_open, message, notification, progress
 
 ORGANISATION = ""
@@ -55,7 +54,6 @@ class Consent:
 
 
 _WORD_COLUMNS: Columns = {column.name: column.type for column in consent.c}
-_KEY_COLUMNS: Columns = {"number_key": LargeBinary()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Recorded:
 async def record(
     connection: AsyncConnection,
     words: Sequence[Consent],
-    of: Mapping[bytes, tuple[uuid.UUID, int]] | None = None,
+    of: Mapping[bytes, Key] | None = None,
     reference: str = "",
 ) -> Recorded:
     """Keep each word that is not older than the one that stands.
@@ -98,14 +96,14 @@ async def record(
 
 async def _standing(connection: AsyncConnection, words: Sequence[Consent]) -> dict[tuple[str, bytes], bool]:
     """The words that stand, held until the commit, so that each turn is told once."""
-    keys = rows_parameters(connection, "keys", _KEY_COLUMNS, [(key,) for key in sorted({w.number_key for w in words})])
+    keys = rows_parameters(connection, "keys", NUMBER_KEYS, [(key,) for key in sorted({w.number_key for w in words})])
     rows = await connection.execute(_held(connection.dialect.name), keys)
     return {(row.contact_point_id, row.number_key): bool(row.opted_out) for row in rows}
 
 
 @cache
 def _held(dialect: str) -> Select[Any]:
-    keys = rows_table(dialect, "keys", _KEY_COLUMNS)
+    keys = rows_table(dialect, "keys", NUMBER_KEYS)
     return (
         select(consent.c.contact_point_id, consent.c.number_key, consent.c.opted_out)
         .join(keys, keys.c.number_key == consent.c.number_key)
@@ -117,7 +115,7 @@ def _held(dialect: str) -> Select[Any]:
 async def _tell(
     connection: AsyncConnection,
     turned: Sequence[Consent],
-    of: Mapping[bytes, tuple[uuid.UUID, int]] | None,
+    of: Mapping[bytes, Key] | None,
     reference: str,
 ) -> list[Run]:
     if of is None:
@@ -142,10 +140,9 @@ async def _tell(
 @cache
 def _upsert(dialect: str) -> Any:
     words = rows_table(dialect, "words", _WORD_COLUMNS)
-    make: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     # SQLite's grammar needs a WHERE between SELECT and ON CONFLICT.
     chosen = select(*(words.c[name] for name in _WORD_COLUMNS)).where(words.c.number_key.is_not(None))
-    statement = make(consent).from_select([*_WORD_COLUMNS], chosen)
+    statement = insert_into(dialect, consent).from_select([*_WORD_COLUMNS], chosen)
     given = statement.excluded
     differs = or_(*(consent.c[name] != given[name] for name in ("opted_out", "source", "evidence")))
     same_time = and_(consent.c.consent_time == given.consent_time, differs)
@@ -217,13 +214,13 @@ _OPTED_OUT = (State.SUPPRESSED, ReasonCode.OPTED_OUT)
 
 async def _waiting(
     connection: AsyncConnection, contact_point_id: str | Collection[str], number_keys: Collection[bytes]
-) -> list[tuple[uuid.UUID, int]]:
+) -> list[Key]:
     if not number_keys or not await _any_waiting(connection, contact_point_id):
         return []
     statement = _messages(connection.dialect.name, contact_point_id, State.HELD, State.QUEUED)
     rows = await connection.execute(
         statement.order_by(message.c.notification_id, message.c.index).with_for_update(of=message),
-        rows_parameters(connection, "keys", _KEY_COLUMNS, [(key,) for key in number_keys]),
+        rows_parameters(connection, "keys", NUMBER_KEYS, [(key,) for key in number_keys]),
     )
     return [(row.notification_id, row.message_index) for row in rows]
 
@@ -238,11 +235,11 @@ class Heard:
     stopped: Sequence[tuple[str, str, bytes]] = ()
 
 
-async def heard_from_carrier(connection: AsyncConnection, keys: Sequence[tuple[uuid.UUID, int]], now_us: int) -> Heard:
+async def heard_from_carrier(connection: AsyncConnection, keys: Sequence[Key], now_us: int) -> Heard:
     """Record that the recipients of these messages opted out of their contact points, and find what else waits."""
     if not keys:
         return Heard()
-    wanted = rows_parameters(connection, "of", _MESSAGE_KEYS, sorted(set(keys), key=lambda key: (key[0].int, key[1])))
+    wanted = rows_parameters(connection, "of", KEYS, sorted(set(keys)))
     rows = (await connection.execute(_recipients(connection.dialect.name), wanted)).all()
     points: defaultdict[str, dict[bytes, Any]] = defaultdict(dict)
     for row in rows:
@@ -258,12 +255,9 @@ async def heard_from_carrier(connection: AsyncConnection, keys: Sequence[tuple[u
     return Heard(changes, events, [(row.carrier, row.contact_point_id, row.number_key) for row in rows])
 
 
-_MESSAGE_KEYS: Columns = {"notification_id": Uuid(), "index": Integer()}
-
-
 @cache
 def _recipients(dialect: str) -> Select[Any]:
-    of = rows_table(dialect, "of", _MESSAGE_KEYS)
+    of = rows_table(dialect, "of", KEYS)
     return (
         select(
             message.c.notification_id,
@@ -272,7 +266,7 @@ def _recipients(dialect: str) -> Select[Any]:
             notification.c.contact_point_id,
             notification.c.carrier,
         )
-        .join(of, and_(of.c.notification_id == message.c.notification_id, of.c.index == message.c.index))
+        .join(of, same_message(of, message))
         .join(notification, notification.c.id == message.c.notification_id)
     )
 
@@ -280,13 +274,13 @@ def _recipients(dialect: str) -> Select[Any]:
 async def being_sent(connection: AsyncConnection, contact_point_id: str, number_keys: Sequence[bytes]) -> set[bytes]:
     """Those of these numbers to which a message is on its way out, from this contact point or, where it is "", any."""
     statement = _messages(connection.dialect.name, contact_point_id, State.SENDING)
-    keys = rows_parameters(connection, "keys", _KEY_COLUMNS, [(key,) for key in number_keys])
+    keys = rows_parameters(connection, "keys", NUMBER_KEYS, [(key,) for key in number_keys])
     return {row.number_key for row in await connection.execute(statement, keys)}
 
 
 def _messages(dialect: str, contact_point_id: str | Collection[str], *states: State) -> Select[Any]:
     """Messages to `keys` that an opt-out stops, found by the index on their key: it names the notification too."""
-    keys = rows_table(dialect, "keys", _KEY_COLUMNS)
+    keys = rows_table(dialect, "keys", NUMBER_KEYS)
     statement = (
         select(message.c.notification_id, message.c.index.label("message_index"), message.c.number_key)
         .join(keys, keys.c.number_key == message.c.number_key)

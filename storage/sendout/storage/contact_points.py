@@ -6,16 +6,16 @@ or its lists updates its row, so a send that holds the row shared sees the lists
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, null, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.contact_points import ConsentPolicy, ContactPoint, QuietHours
 from sendout.domain.permissions import EVERYONE, Grant
+from sendout.storage.rows import insert_once
 from sendout.storage.tables import contact_point, principal, principal_role, role_grant
 
 _LISTS = {
@@ -80,6 +80,13 @@ async def list_all(
     return list(zip(await _with_lists(connection, rows), places, strict=True))
 
 
+async def sending_as(connection: AsyncConnection, senders: Collection[str]) -> list[ContactPoint]:
+    """Those with one of these senders, enabled ones first, then the oldest."""
+    statement = select(contact_point).where(contact_point.c.sender.in_(senders))
+    statement = statement.order_by(contact_point.c.enabled.desc(), contact_point.c.create_time, contact_point.c.id)
+    return await _with_lists(connection, (await connection.execute(statement)).all())
+
+
 async def sendable_ids(connection: AsyncConnection, principal_id: str) -> list[str]:
     """Ids of the enabled contact points that the principal may send notifications from (S19)."""
     statement = select(contact_point.c.id).where(*_sendable(principal_id)).order_by(contact_point.c.id)
@@ -88,9 +95,7 @@ async def sendable_ids(connection: AsyncConnection, principal_id: str) -> list[s
 
 async def insert_new(connection: AsyncConnection, new: ContactPoint) -> bool:
     """Keep a contact point and its lists; False where the id is taken."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    done = await connection.execute(make(contact_point).values(**_columns(new)).on_conflict_do_nothing())
-    if done.rowcount != 1:
+    if not await insert_once(connection, contact_point, **_columns(new)):
         return False
     await _set_lists(connection, new)
     return True

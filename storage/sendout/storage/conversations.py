@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.ids import message_id
@@ -21,6 +20,7 @@ from sendout.domain.states import State
 from sendout.storage import replies
 from sendout.storage.contact_points import granted
 from sendout.storage.replies import Sent
+from sendout.storage.rows import insert_into
 from sendout.storage.tables import conversation, inbound, message, notification
 
 
@@ -74,8 +74,7 @@ async def add_reply(
 
     It is one text longer now. `sent` is what a new one is on.
     """
-    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(conversation).values(
+    statement = insert_into(connection.dialect.name, conversation).values(
         contact_point_id=contact_point_id,
         number=number,
         number_key=number_key,

@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Uuid, bindparam, case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sendout.storage.rows import insert_once
 from sendout.storage.tables import api_key, consent, message, notification, quota_use
 
 _CHUNK = 10_000
@@ -89,9 +89,7 @@ async def quota_left(connection: AsyncConnection, api_key_id: str, day_us: int) 
 async def charge_quota(connection: AsyncConnection, api_key_id: str, day_us: int, segments: int) -> bool:
     """Charge a key that has a quota; False, and nothing charged, where it has too little left. Exact at any number of
     callers: the row is held until the commit."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    fresh = make(quota_use).values(api_key_id=api_key_id, day=day_us, segments=0).on_conflict_do_nothing()
-    await connection.execute(fresh)
+    await insert_once(connection, quota_use, api_key_id=api_key_id, day=day_us, segments=0)
     quota = select(api_key.c.daily_segment_quota).where(api_key.c.id == api_key_id).scalar_subquery()
     charged = await connection.execute(
         update(quota_use)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, Table, and_, case, delete, exists, func, insert, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.permissions import ADMIN, EVERYONE, Permission
 from sendout.domain.sign_in import idle_expire_time
+from sendout.storage.rows import insert_once
 from sendout.storage.tables import api_key, principal, principal_role, role, role_grant, session
 
 
@@ -67,13 +67,9 @@ _ROLE_ORDER = (_ROLE_RANK, func.lower(role.c.label), role.c.id)
 
 async def insert_role(connection: AsyncConnection, new: Role) -> bool:
     """Keep a role of an administrator's; False where the id is taken."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    done = await connection.execute(
-        make(role)
-        .values(id=new.id, label=new.label, permissions=sorted(new.permissions), built_in=False)
-        .on_conflict_do_nothing()
+    return await insert_once(
+        connection, role, id=new.id, label=new.label, permissions=sorted(new.permissions), built_in=False
     )
-    return done.rowcount == 1
 
 
 async def get_role(connection: AsyncConnection, role_id: str, *, lock: bool = False) -> Role | None:
@@ -132,11 +128,7 @@ async def insert_principal(
     connection: AsyncConnection, principal_id: str, kind: str, label: str, now_us: int, role_ids: Collection[str]
 ) -> bool:
     """Keep a principal ("service" or "user") and its roles besides `everyone`; False where the id is taken."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    done = await connection.execute(
-        make(principal).values(id=principal_id, kind=kind, label=label, create_time=now_us).on_conflict_do_nothing()
-    )
-    if done.rowcount != 1:
+    if not await insert_once(connection, principal, id=principal_id, kind=kind, label=label, create_time=now_us):
         return False
     await set_roles(connection, principal_id, role_ids)
     return True

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import QUARTER_HOUR_US, add_tally
 from sendout.storage.event_log import MAX_RUN, Run, append_events
 from sendout.storage.ranges import Range, mean_segments
+from sendout.storage.rows import insert_once
 from sendout.storage.tables import notification, progress, request
 
 
@@ -43,7 +43,6 @@ async def claim_request(
 
     A second inserter waits for the first one's transaction, so N concurrent calls leave one notification.
     """
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         "principal_id": principal_id,
         "request_id": request_id,
@@ -52,8 +51,7 @@ async def claim_request(
         "skipped": list(skipped),
         "create_time": now_us,
     }
-    done = await connection.execute(make(request).values(**values).on_conflict_do_nothing())
-    if done.rowcount:
+    if await insert_once(connection, request, **values):
         return None
     row = (
         await connection.execute(
@@ -211,6 +209,12 @@ def _cells(notification_id: uuid.UUID | str, of: NewMessage) -> tuple[Any, ...]:
 
 async def book_accept(connection: AsyncConnection, values: Mapping[str, Any], starts: Starts) -> None:
     """The tally delta and the events of an accepted notification. The transaction's last write."""
+    await count_accepted(connection, values)
+    await append_events(connection, starts.runs(values["id"], values["create_time"]))
+
+
+async def count_accepted(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """The tally delta alone, for those who tell the events themselves."""
     created = values["create_time"]
     await add_tally(
         connection,
@@ -219,7 +223,6 @@ async def book_accept(connection: AsyncConnection, values: Mapping[str, Any], st
         created - created % QUARTER_HOUR_US,
         Counter(accepted=values["message_count"]),
     )
-    await append_events(connection, starts.runs(values["id"], created))
 
 
 async def update_skipped(

@@ -88,12 +88,7 @@ async def queued_runs(connection: AsyncConnection, notification_id: uuid.UUID, c
 
 async def held_due(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.UUID, int]]:
     """(notification, message count) of those of which a held message is due."""
-    rows = await connection.execute(
-        select(notification.c.id, notification.c.message_count)
-        .join(progress, progress.c.notification_id == notification.c.id)
-        .where(is_open, progress.c.held > 0, func.coalesce(progress.c.release_time, 0) <= now_us)
-    )
-    return [(row[0], row[1]) for row in rows]
+    return await _open_where(connection, progress.c.held > 0, func.coalesce(progress.c.release_time, 0) <= now_us)
 
 
 async def release_due(
@@ -127,24 +122,21 @@ async def release_due(
 
 async def overdue(connection: AsyncConnection, now_us: int) -> list[tuple[uuid.UUID, int]]:
     """Those whose validity is over and that still wait to leave."""
-    rows = await connection.execute(
-        select(notification.c.id, notification.c.message_count)
-        .join(progress, progress.c.notification_id == notification.c.id)
-        .where(is_open, progress.c.queued + progress.c.held > 0, notification.c.expire_time <= now_us)
-    )
-    return [(row[0], row[1]) for row in rows]
+    return await _open_where(connection, progress.c.queued + progress.c.held > 0, notification.c.expire_time <= now_us)
 
 
 async def without_receipt(connection: AsyncConnection, now_us: int, deadline_us: int) -> list[tuple[uuid.UUID, int]]:
     """Those whose receipts should have come by now: validity plus `deadline_us` is over."""
+    return await _open_where(
+        connection, progress.c.sent + progress.c.unconfirmed > 0, notification.c.expire_time <= now_us - deadline_us
+    )
+
+
+async def _open_where(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[tuple[uuid.UUID, int]]:
     rows = await connection.execute(
         select(notification.c.id, notification.c.message_count)
         .join(progress, progress.c.notification_id == notification.c.id)
-        .where(
-            is_open,
-            progress.c.sent + progress.c.unconfirmed > 0,
-            notification.c.expire_time <= now_us - deadline_us,
-        )
+        .where(is_open, *conditions)
     )
     return [(row[0], row[1]) for row in rows]
 

@@ -16,7 +16,8 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
-from sendout.storage.receipts import KEYS, Key, not_sought_by
+from sendout.storage.keys import KEYS, Key, same_message
+from sendout.storage.receipts import not_sought_by
 from sendout.storage.rows import rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, message
 
@@ -40,8 +41,7 @@ class Parts:
 
 async def lock_parts(connection: AsyncConnection, carrier: str, keys: Sequence[Key]) -> dict[Key, Parts]:
     """The parts of these messages with a carrier account, locked until the commit."""
-    ordered = sorted(keys, key=lambda key: (key[0].int, key[1]))
-    parameters = rows_parameters(connection, "keys", KEYS, ordered)
+    parameters = rows_parameters(connection, "keys", KEYS, sorted(keys))
     await connection.execute(_lock(connection.dialect.name), parameters)
     found: defaultdict[Key, Parts] = defaultdict(lambda: Parts(1, 0))
     for row in await connection.execute(_read(connection.dialect.name), parameters | {"carrier": carrier}):
@@ -54,10 +54,9 @@ async def lock_parts(connection: AsyncConnection, carrier: str, keys: Sequence[K
 @cache
 def _lock(dialect: str) -> Any:
     keys = rows_table(dialect, "keys", KEYS)
-    of_these = (message.c.notification_id == keys.c.notification_id) & (message.c.index == keys.c.index)
     return (
         select(message.c.state)
-        .join(keys, of_these)
+        .join(keys, same_message(message, keys))
         .order_by(message.c.notification_id, message.c.index)
         .with_for_update(of=message)
     )
@@ -66,7 +65,6 @@ def _lock(dialect: str) -> Any:
 @cache
 def _read(dialect: str) -> Any:
     keys = rows_table(dialect, "keys", KEYS)
-    of_these = (carrier_ref.c.notification_id == keys.c.notification_id) & (carrier_ref.c.index == keys.c.index)
     return (
         select(
             carrier_ref.c.notification_id,
@@ -77,7 +75,7 @@ def _read(dialect: str) -> Any:
             carrier_ref.c.state,
             carrier_ref.c.reason,
         )
-        .join(keys, of_these)
+        .join(keys, same_message(carrier_ref, keys))
         .where(not_sought_by(carrier_ref.c.carrier) == bindparam("carrier"))
     )
 

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import delete, select, text, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.clock import Clock
 from sendout.domain.prices import Price, PriceList
+from sendout.storage.rows import insert_once
 from sendout.storage.tables import price
 
 KEPT_S = 10.0
@@ -74,9 +74,7 @@ async def currency_in_use(connection: AsyncConnection) -> str | None:
 
 async def create(connection: AsyncConnection, fresh: Price) -> bool:
     """Keep a price; False where there is one for its contact point, country and start."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    done = await connection.execute(make(price).values(**asdict(fresh)).on_conflict_do_nothing())
-    return done.rowcount == 1
+    return await insert_once(connection, price, **asdict(fresh))
 
 
 async def list_page(

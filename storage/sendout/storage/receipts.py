@@ -17,11 +17,9 @@ from sqlalchemy import BigInteger, Boolean, Integer, SmallInteger, String, Uuid,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
+from sendout.storage.keys import KEYS, Key, same_message
 from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
 from sendout.storage.tables import carrier_ref, is_parked, message, receipt
-
-Key = tuple[uuid.UUID, int]
-"""Notification and index: one message."""
 
 _LONGEST_REF = 128
 
@@ -195,12 +193,9 @@ async def message_states(connection: AsyncConnection, keys: Sequence[Key]) -> di
     return {(row.notification_id, row.message_index): State(row.state) for row in rows}
 
 
-KEYS: Columns = {"notification_id": Uuid(), "index": Integer()}
-
-
 @cache
 def _states(dialect: str) -> Any:
     keys = rows_table(dialect, "keys", KEYS)
     return select(message.c.notification_id, message.c.index.label("message_index"), message.c.state).join(
-        keys, (message.c.notification_id == keys.c.notification_id) & (message.c.index == keys.c.index)
+        keys, same_message(message, keys)
     )

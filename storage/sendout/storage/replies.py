@@ -25,7 +25,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.contact_points import ContactPoint
@@ -33,8 +32,9 @@ from sendout.domain.keywords import Keyword
 from sendout.domain.replies import ANSWER_EVERY_S, SAME_ANSWER_EVERY_S, Purpose, whole_text
 from sendout.domain.states import State
 from sendout.storage import contact_points
-from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
-from sendout.storage.tables import contact_point, inbound, is_unhandled, keyword_answer, message, notification
+from sendout.storage.keys import NUMBER_KEYS, Key
+from sendout.storage.rows import Columns, insert_into, insert_rows, rows_parameters, rows_table
+from sendout.storage.tables import inbound, is_unhandled, keyword_answer, message, notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Sent:
     topic_id: str
 
     @property
-    def message(self) -> tuple[uuid.UUID, int]:
+    def message(self) -> Key:
         """Which message it was."""
         return self.notification_id, self.index
 
@@ -184,13 +184,10 @@ async def points_behind(connection: AsyncConnection, carrier: str, sender: str) 
     Carriers spell a number with or without its +.
     """
     digits = sender.removeprefix("+")
-    statement = select(contact_point.c.id).where(contact_point.c.sender.in_([digits, f"+{digits}"]))
-    statement = statement.order_by(contact_point.c.enabled.desc(), contact_point.c.create_time, contact_point.c.id)
-    found = [await contact_points.get(connection, one) for one in (await connection.execute(statement)).scalars()]
-    return [point for point in found if point and carrier in (point.carrier, *point.fallback_carriers)]
+    found = await contact_points.sending_as(connection, [digits, f"+{digits}"])
+    return [point for point in found if carrier in (point.carrier, *point.fallback_carriers)]
 
 
-_KEY_COLUMNS: Columns = {"number_key": LargeBinary()}
 # What arrived, or may have: a reply can be quicker than the carrier's own answer.
 _MAY_HAVE_ARRIVED = (
     State.SENDING, State.UNCONFIRMED, State.SENT, State.DELIVERED, State.PARTIALLY_DELIVERED, State.UNDELIVERED,
@@ -205,7 +202,7 @@ async def last_sent(
     named."""
     if not number_keys:
         return {}
-    keys = rows_parameters(connection, "keys", _KEY_COLUMNS, [(key,) for key in sorted(number_keys)])
+    keys = rows_parameters(connection, "keys", NUMBER_KEYS, [(key,) for key in sorted(number_keys)])
     statement = _last_sent(connection.dialect.name, tuple(sorted(contact_point_ids)))
     rows = await connection.execute(statement, keys)
     return {
@@ -215,7 +212,7 @@ async def last_sent(
 
 @cache
 def _last_sent(dialect: str, contact_point_ids: tuple[str, ...]) -> Select[Any]:
-    keys = rows_table(dialect, "keys", _KEY_COLUMNS)
+    keys = rows_table(dialect, "keys", NUMBER_KEYS)
     each, of = message.alias("each"), notification.alias("of_each")
     arrived = or_(each.c.sent_time.is_not(None), each.c.state.in_([*map(int, _MAY_HAVE_ARRIVED)]))
     newest = (
@@ -252,9 +249,8 @@ async def take_answer(
     connection: AsyncConnection, contact_point_id: str, number_key: bytes, keyword: Keyword, now_us: int
 ) -> bool:
     """Whether this keyword may be answered now, and if so, note that it is. Exact at any number of callers."""
-    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"contact_point_id": contact_point_id, "number_key": number_key, "keyword": keyword.value, "time": now_us}
-    statement = make(keyword_answer).values(**values)
+    statement = insert_into(connection.dialect.name, keyword_answer).values(**values)
     last = keyword_answer.c
     statement = statement.on_conflict_do_update(
         index_elements=[last.contact_point_id, last.number_key],

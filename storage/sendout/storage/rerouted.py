@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Uuid, bindparam
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sendout.storage.rows import insert_into
 from sendout.storage.tables import rerouted
 
 
@@ -31,8 +31,7 @@ async def book_rerouted(connection: AsyncConnection, moves: Iterable[tuple[uuid.
 
 @cache
 def _add(dialect: str) -> Any:
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = make(rerouted).values(
+    statement = insert_into(dialect, rerouted).values(
         notification_id=bindparam("of", type_=Uuid), carrier=bindparam("account"), queued=bindparam("delta")
     )
     return statement.on_conflict_do_update(

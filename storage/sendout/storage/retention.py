@@ -13,7 +13,6 @@ from enum import IntFlag
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, Table, and_, delete, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.retention import DAY_US, MOST_ROWS, Part
@@ -21,6 +20,7 @@ from sendout.domain.states import FINAL
 from sendout.domain.tallies import Counts
 from sendout.storage.auditing import counts_of
 from sendout.storage.reading import first_id
+from sendout.storage.rows import insert_into
 from sendout.storage.tables import (
     archived,
     audit,
@@ -156,8 +156,7 @@ async def delete_messages(connection: AsyncConnection, part: Part) -> None:
 async def _archive(connection: AsyncConnection, counts: dict[tuple[int, str], Counts]) -> None:
     if not counts:
         return
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(archived)
+    statement = insert_into(connection.dialect.name, archived)
     added = {name: archived.c[name] + statement.excluded[name] for name in COUNTS}
     statement = statement.on_conflict_do_update(index_elements=("day", "topic_id"), set_=added)
     rows = [

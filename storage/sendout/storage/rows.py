@@ -77,6 +77,17 @@ def _plain(value: Any) -> Any:
     return value.hex if isinstance(value, uuid.UUID) else value
 
 
+def insert_into(dialect: str, table: Table) -> Any:
+    """INSERT as the database spells it, with ON CONFLICT, which both have and SQLAlchemy's own has not."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+async def insert_once(connection: AsyncConnection, table: Table, **values: Any) -> bool:
+    """Insert one row; False, and nothing changed, where a row stands that has its key."""
+    statement = insert_into(connection.dialect.name, table).values(**values).on_conflict_do_nothing()
+    return bool((await connection.execute(statement)).rowcount == 1)
+
+
 async def insert_rows(
     connection: AsyncConnection,
     table: Table,
@@ -106,10 +117,9 @@ def _insert_statement(
     returning: str | None,
 ) -> Any:
     fresh = rows_table(dialect, "fresh", dict(columns))
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     # SQLite's grammar needs a WHERE between SELECT and ON CONFLICT.
     chosen = select(*(fresh.c[name] for name, _ in columns)).where(fresh.c[columns[0][0]].is_not(None))
-    statement = insert(table).from_select([name for name, _ in columns], chosen)
+    statement = insert_into(dialect, table).from_select([name for name, _ in columns], chosen)
     if or_ignore:
         statement = statement.on_conflict_do_nothing()
     return statement.returning(table.c[returning]) if returning else statement

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sendout.storage.rows import insert_once
 from sendout.storage.tables import session, sign_in_token
 
 
@@ -98,10 +98,11 @@ async def use_id_token(
     connection: AsyncConnection, token_hash: bytes, principal_id: str, expire_time: int, now_us: int
 ) -> bool:
     """Note that an id token was used; False where it was used before."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    done = await connection.execute(
-        make(sign_in_token)
-        .values(hash=token_hash, principal_id=principal_id, expire_time=expire_time, use_time=now_us)
-        .on_conflict_do_nothing()
+    return await insert_once(
+        connection,
+        sign_in_token,
+        hash=token_hash,
+        principal_id=principal_id,
+        expire_time=expire_time,
+        use_time=now_us,
     )
-    return done.rowcount == 1

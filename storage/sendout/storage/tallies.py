@@ -26,11 +26,10 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.tallies import GRAINS, Counts, bucket_of, pieces
-from sendout.storage.rows import Columns, rows_parameters, rows_table
+from sendout.storage.rows import Columns, insert_into, rows_parameters, rows_table
 from sendout.storage.tables import tally, tally_delta
 from sendout.storage.tables.history import COUNTS
 
@@ -69,8 +68,7 @@ async def fold(connection: AsyncConnection, limit: int) -> int:
 
 async def _add(connection: AsyncConnection, sums: dict[tuple[str, str, int, int], Counts]) -> None:
     """Upsert in the order of the key, so that two folders never wait for each other in a circle."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(tally)
+    statement = insert_into(connection.dialect.name, tally)
     statement = statement.on_conflict_do_update(
         index_elements=_KEY, set_={name: tally.c[name] + statement.excluded[name] for name in COUNTS}
     )

@@ -66,7 +66,7 @@ class ApiKeys:
                 expire_time=expire_time,
                 daily_segment_quota=daily_segment_quota,
             )
-            await self._record(connection, caller, "CreateApiKey", key.key_id, now)
+            await audit.record(connection, caller, "CreateApiKey", key.key_id, now)
             kept = await identity.get_api_key(connection, key.key_id)
         return _found(kept, key.key_id), key.text
 
@@ -100,7 +100,7 @@ class ApiKeys:
             before = _found(await identity.get_api_key(connection, api_key_id), api_key_id)
             if before.revoke_time is None:
                 await identity.revoke_api_key(connection, api_key_id, now)
-                await self._record(connection, caller, "RevokeApiKey", api_key_id, now)
+                await audit.record(connection, caller, "RevokeApiKey", api_key_id, now)
             after = await identity.get_api_key(connection, api_key_id)
         self._changed()
         return _found(after, api_key_id)
@@ -117,9 +117,6 @@ class ApiKeys:
         if not await identity.insert_principal(connection, made, "service", label, now, role_ids):
             raise id_taken("principal", made)
         return made
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, object_id: str, now: int) -> None:
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now)
 
 
 def _check_holder(principal_id: str, role_ids: Sequence[str]) -> None:

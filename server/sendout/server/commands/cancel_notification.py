@@ -69,15 +69,7 @@ class CancelNotification:
                 raise SendoutError(
                     Reason.ALREADY_FINISHED, "Every message of this notification is final; nothing is left to cancel."
                 )
-            await audit.record(
-                connection,
-                caller.principal_id,
-                caller.api_key_id,
-                "CancelNotification",
-                str(identifier),
-                caller.trace_id,
-                self._clock.now_us(),
-            )
+            await audit.record(connection, caller, "CancelNotification", str(identifier), self._clock.now_us())
             return int(row.message_count)
 
     async def _permitted(self, connection: Any, caller: Caller, row: Any) -> bool:

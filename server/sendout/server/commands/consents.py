@@ -17,10 +17,10 @@ from sendout.domain import limits, numbers
 from sendout.domain.clock import Clock
 from sendout.domain.consent import Scope, Word, decide
 from sendout.domain.contact_points import ConsentPolicy, ContactPoint
-from sendout.domain.errors import Reason, SendoutError, Violation, field_invalid, not_found
+from sendout.domain.errors import Reason, SendoutError, Violation, field_invalid
 from sendout.domain.numbers import NumberProblem
 from sendout.domain.permissions import Caller, Permission
-from sendout.server.commands.refusals import refuse_fields
+from sendout.server.commands.refusals import known_contact_point, refuse_fields, visible_contact_point
 from sendout.storage import audit, contact_points
 from sendout.storage import consents as store
 from sendout.storage.changes import FactsCache
@@ -180,9 +180,9 @@ class Consents:
 
     async def get(self, caller: Caller, phone_number: str, contact_point_id: str) -> Looked:
         """The words of a number that apply to a contact point, or to the organisation where none is named."""
-        point = await self._visible(caller, contact_point_id) if contact_point_id else None
-        e164 = self._number("phone_number", phone_number, point)
         async with self._database.read() as connection:
+            point = await visible_contact_point(connection, caller, contact_point_id) if contact_point_id else None
+            e164 = self._number("phone_number", phone_number, point)
             words = await store.words_of(connection, contact_point_id, self._reading.key(e164))
         may = sendable(point.consent_policy if point else ConsentPolicy.BLOCK_OPTED_OUT, words)
         if not words:
@@ -211,19 +211,7 @@ class Consents:
         if contact_point_id == ORGANISATION:
             return None
         async with self._database.read() as connection:
-            point = await contact_points.get(connection, contact_point_id)
-        if point is None:
-            raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
-        return point
-
-    async def _visible(self, caller: Caller, contact_point_id: str) -> ContactPoint | None:
-        if Permission.ADMINISTER in caller.permissions:
-            return await self._point(contact_point_id)
-        async with self._database.read() as connection:
-            point = await contact_points.get_visible(connection, contact_point_id, caller.principal_id)
-        if point is None:
-            raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
-        return point
+            return known_contact_point(await contact_points.get(connection, contact_point_id), contact_point_id)
 
     def _number(self, field: str, typed: str, point: ContactPoint | None) -> str:
         number = self._reading.reader(point).read(typed)
@@ -236,15 +224,7 @@ class Consents:
 
     async def _audit(self, connection: AsyncConnection, caller: Caller, word: Consent) -> None:
         who = f"{word.contact_point_id or 'organisation'}#{word.number_key[:5].hex()}"  # as in logs, never the number
-        await audit.record(
-            connection,
-            caller.principal_id,
-            caller.api_key_id,
-            "RecordConsent",
-            who,
-            caller.trace_id,
-            word.update_time,
-        )
+        await audit.record(connection, caller, "RecordConsent", who, word.update_time)
 
 
 def sendable(policy: ConsentPolicy, words: Sequence[Consent]) -> bool:

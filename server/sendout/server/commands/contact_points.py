@@ -11,9 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sendout.domain import ids
 from sendout.domain.clock import Clock
 from sendout.domain.contact_points import MAX_ROLES, ContactPoint, problems, settled
-from sendout.domain.errors import Reason, Violation, not_found
+from sendout.domain.errors import Violation
 from sendout.domain.permissions import EVERYONE, Caller, Permission
-from sendout.server.commands.refusals import id_taken, refuse_fields, require_roles
+from sendout.server.commands.refusals import (
+    id_taken,
+    known_contact_point,
+    refuse_fields,
+    require_roles,
+    visible_contact_point,
+)
 from sendout.storage import audit, contact_points
 from sendout.storage.engine import Database
 
@@ -45,19 +51,13 @@ class ContactPoints:
             await _require_listed_roles(connection, point)
             if not await contact_points.insert_new(connection, point):
                 raise id_taken("contact point", point.id)
-            await self._record(connection, caller, "CreateContactPoint", point.id, now)
+            await audit.record(connection, caller, "CreateContactPoint", point.id, now)
         return _sorted_lists(point)
 
     async def get(self, caller: Caller, contact_point_id: str) -> ContactPoint:
         """One contact point; one the caller may not use looks like one that is not there."""
         async with self._database.read() as connection:
-            if Permission.ADMINISTER in caller.permissions:
-                point = await contact_points.get(connection, contact_point_id)
-            else:
-                point = await contact_points.get_visible(connection, contact_point_id, caller.principal_id)
-        if point is None:
-            raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
-        return point
+            return await visible_contact_point(connection, caller, contact_point_id)
 
     async def list_page(
         self, caller: Caller, limit: int, after: Sequence[Any] | None, *, sendable_only: bool = False
@@ -83,14 +83,13 @@ class ContactPoints:
         caller.require(Permission.ADMINISTER)
         now = self._clock.now_us()
         async with self._database.write() as connection:
-            before = await contact_points.lock_to_change(connection, contact_point_id)
-            if before is None:
-                raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
+            found = await contact_points.lock_to_change(connection, contact_point_id)
+            before = known_contact_point(found, contact_point_id)
             point = settled(replace(before, **changes, update_time=now))
             self._check(point)
             await _require_listed_roles(connection, point)
             await contact_points.replace(connection, point)
-            await self._record(connection, caller, "UpdateContactPoint", point.id, now)
+            await audit.record(connection, caller, "UpdateContactPoint", point.id, now)
         return _sorted_lists(point)
 
     def _check(self, point: ContactPoint) -> None:
@@ -104,9 +103,6 @@ class ContactPoints:
     @property
     def _suffix(self) -> Callable[[], str]:
         return lambda: self._clock.random_bytes(2).hex()
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, object_id: str, now: int) -> None:
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now)
 
 
 async def _require_listed_roles(connection: AsyncConnection, point: ContactPoint) -> None:

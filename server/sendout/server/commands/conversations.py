@@ -17,6 +17,7 @@ from sendout.domain.permissions import Caller
 from sendout.domain.replies import Purpose
 from sendout.server.commands.drafting import require_grant
 from sendout.server.commands.headers import Header, NewRecipient
+from sendout.server.commands.history import require_contact_point
 from sendout.server.commands.send_notification import SendNotification
 from sendout.storage import audit, contact_points
 from sendout.storage import conversations as store
@@ -49,8 +50,7 @@ class Conversations:
         """Conversations of the contact points that the caller may use, latest first."""
         async with self._database.read() as connection:
             if query.contact_point_id:
-                if await contact_points.get(connection, query.contact_point_id) is None:
-                    raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", query.contact_point_id)
+                await require_contact_point(connection, query.contact_point_id)
                 await require_grant(connection, caller, query.contact_point_id, Purpose.CONVERSATION)
             return await store.list_page(
                 connection,
@@ -108,15 +108,7 @@ class Conversations:
             await contact_points.lock(connection, found.contact_point_id)
             await require_grant(connection, caller, found.contact_point_id, Purpose.CONVERSATION)
             if await store.close(connection, found.id, now):
-                await audit.record(
-                    connection,
-                    caller.principal_id,
-                    caller.api_key_id,
-                    "CloseConversation",
-                    conversation_id,
-                    caller.trace_id,
-                    now,
-                )
+                await audit.record(connection, caller, "CloseConversation", conversation_id, now)
             closed = await store.get(connection, found.id)
         if closed is None:
             raise not_found(Reason.CONVERSATION_NOT_FOUND, "conversation", conversation_id)

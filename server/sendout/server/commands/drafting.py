@@ -26,7 +26,7 @@ from sendout.domain.replies import Purpose
 from sendout.domain.templates import check_variables
 from sendout.domain.text import Encoding, segments_of
 from sendout.server.commands.headers import Header, NewRecipient, check_header, text_rules
-from sendout.server.commands.refusals import backlog_full, quota_exceeded
+from sendout.server.commands.refusals import backlog_full, known_contact_point, quota_exceeded
 from sendout.storage import contact_points, guards, reading, topics
 from sendout.storage.engine import Database
 from sendout.storage.migrate import DEFAULT_TOPIC
@@ -90,9 +90,8 @@ class Drafts:
         """Raises FIELD_INVALID, CONTACT_POINT_NOT_FOUND, SEND_NOT_PERMITTED; what is wrong with the text is the draft's
         to tell."""
         async with self._database.read() as connection:
-            point = await contact_points.get(connection, header.contact_point_id)
-            if point is None:
-                raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", header.contact_point_id)
+            found = await contact_points.get(connection, header.contact_point_id)
+            point = known_contact_point(found, header.contact_point_id)
             await require_grant(connection, caller, point.id, header.purpose)
         check_header(header, self._clock.now_us())
         rules = text_rules(header, point, self._reference_bits.get(point.carrier, 8))

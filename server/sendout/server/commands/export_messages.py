@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from sendout.domain.clock import Clock
-from sendout.domain.errors import Reason, not_found
 from sendout.domain.limits import MAX_PAGE_SIZE
 from sendout.domain.permissions import Caller, Permission
 from sendout.server.commands.history import exact_interval, require_contact_point
+from sendout.server.commands.refusals import known_topic
 from sendout.storage import exporting, reading, topics
 from sendout.storage.engine import Database
 from sendout.storage.exporting import Batch
@@ -48,8 +48,8 @@ class ExportMessages:
         caller.require(Permission.VIEW_HISTORY)
         start, end = exact_interval(start_us, self._clock.now_us() + 1 if end_us is None else end_us)
         async with self._database.read() as connection:
-            if topic_id and await topics.get(connection, topic_id) is None:
-                raise not_found(Reason.TOPIC_NOT_FOUND, "topic", topic_id)
+            if topic_id:
+                known_topic(await topics.get(connection, topic_id), topic_id)
             await require_contact_point(connection, contact_point_id)
         after: uuid.UUID | None = None
         while True:

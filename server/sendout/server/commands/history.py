@@ -16,6 +16,7 @@ from sendout.domain.permissions import Caller, Permission
 from sendout.domain.tallies import Counts, rounded_outward
 from sendout.domain.time_zones import check_time_zone
 from sendout.domain.topics import Topic
+from sendout.server.commands.refusals import known_contact_point, known_topic
 from sendout.storage import contact_points, reading, tallies, topics
 from sendout.storage.engine import Database
 from sendout.storage.reading import FullMessage, Message, Span, Step
@@ -110,8 +111,7 @@ class History:
         start, given = ((uuid.UUID(place[0]), place[1]), place[2]) if place else (None, 0)
         wanted = min(wanted, limits.MAX_RECENT_MESSAGES - given)
         async with self._database.read() as connection:
-            if await topics.get(connection, topic_id) is None:
-                raise not_found(Reason.TOPIC_NOT_FOUND, "topic", topic_id)
+            known_topic(await topics.get(connection, topic_id), topic_id)
             spans = await reading.recent_spans(connection, topic_id, start=start, limit=wanted + 1)
             page, beyond = _split(spans, wanted)
             found = await reading.messages_in(connection, page)
@@ -162,5 +162,5 @@ def _seconds(time_us: int) -> str:
 
 async def require_contact_point(connection: AsyncConnection, contact_point_id: str) -> None:
     """CONTACT_POINT_NOT_FOUND where one is named that does not exist."""
-    if contact_point_id and await contact_points.get(connection, contact_point_id) is None:
-        raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
+    if contact_point_id:
+        known_contact_point(await contact_points.get(connection, contact_point_id), contact_point_id)

@@ -13,8 +13,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from sendout.domain import limits, numbers
 from sendout.domain.clock import Clock
 from sendout.domain.contact_points import ContactPoint
@@ -206,7 +204,8 @@ class Import:
             if not changed:
                 return 0
             if not audited:
-                await self._audit(connection, contact_point_id, now)
+                what = contact_point_id or "organisation"
+                await audit.record(connection, self._caller, "ImportConsents", what, now)
             stopped = [word.number_key for word in words if word.opted_out and word.number_key in changed]
             await store.suppress_waiting(connection, command.facts, contact_point_id, stopped, now, recorded.events)
         # Of a million numbers only those with a message on its way out are worth room in Redis.
@@ -215,9 +214,3 @@ class Import:
         allowed = changed.difference(stopped)
         await command.stops.tell(point, stopped=leaving, allowed=allowed)
         return len(changed)
-
-    async def _audit(self, connection: AsyncConnection, contact_point_id: str, now: int) -> None:
-        caller, what = self._caller, contact_point_id or "organisation"
-        await audit.record(
-            connection, caller.principal_id, caller.api_key_id, "ImportConsents", what, caller.trace_id, now
-        )

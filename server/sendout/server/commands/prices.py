@@ -61,7 +61,7 @@ class Prices:
                     "There is a price for this contact point, country and start_time already. Give another start_time, "
                     "or delete that price first.",
                 )
-            await self._record(connection, caller, "CreatePrice", str(fresh.id))
+            await audit.record(connection, caller, "CreatePrice", str(fresh.id), self._clock.now_us())
         return fresh
 
     async def list_page(
@@ -82,17 +82,11 @@ class Prices:
     async def delete(self, caller: Caller, price_id: str) -> None:
         """Delete a price. What was sent while it held keeps it."""
         caller.require(Permission.ADMINISTER)
-        parsed = ids.parse_uuid(price_id)
-        if parsed is None:
-            raise field_invalid("price_id", price_id, "Give the id of a price, a UUID.")
+        parsed = ids.check_uuid("price_id", price_id, "price")
         async with self._database.write() as connection:
             if not await store.remove(connection, parsed):
                 raise not_found(Reason.PRICE_NOT_FOUND, "price", price_id)
-            await self._record(connection, caller, "DeletePrice", price_id)
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, price_id: str) -> None:
-        now = self._clock.now_us()
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, price_id, caller.trace_id, now)
+            await audit.record(connection, caller, "DeletePrice", price_id, self._clock.now_us())
 
 
 async def _require_currency(connection: AsyncConnection, currency: str) -> None:

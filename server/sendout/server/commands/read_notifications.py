@@ -146,9 +146,7 @@ class ReadNotifications:
             await self._wakeup(now.notification.id, wait)
 
     async def _readable(self, connection: AsyncConnection, caller: Caller, notification_id: str) -> Notification:
-        parsed = ids.parse_uuid(notification_id)
-        if parsed is None:
-            raise field_invalid("notification_id", notification_id, "Give the id of a notification, a UUID.")
+        parsed = ids.check_uuid("notification_id", notification_id, "notification")
         found = await reading.get_notification(connection, parsed)
         if found is None or found.principal_id != caller.principal_id:
             caller.require(Permission.VIEW_HISTORY)

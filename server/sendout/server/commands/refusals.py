@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.contact_points import ContactPoint
-from sendout.domain.errors import Reason, SendoutError, Violation
-from sendout.storage import identity
+from sendout.domain.errors import Reason, SendoutError, Violation, not_found
+from sendout.domain.permissions import Caller, Permission
+from sendout.domain.topics import Topic
+from sendout.storage import contact_points, identity
 
 
 def refuse_fields(violations: Sequence[Violation]) -> None:
@@ -63,6 +65,29 @@ def quota_exceeded(own: int, left: int, seconds_left: float) -> SendoutError:
         metadata={"subject": "api_key"},
         retry_after=seconds_left,
     )
+
+
+def known_contact_point(found: ContactPoint | None, contact_point_id: str) -> ContactPoint:
+    """What was found by the id; CONTACT_POINT_NOT_FOUND where that is nothing."""
+    if found is None:
+        raise not_found(Reason.CONTACT_POINT_NOT_FOUND, "contact point", contact_point_id)
+    return found
+
+
+async def visible_contact_point(connection: AsyncConnection, caller: Caller, contact_point_id: str) -> ContactPoint:
+    """One contact point; one that the caller may not use for anything looks like one that is not there."""
+    if Permission.ADMINISTER in caller.permissions:
+        found = await contact_points.get(connection, contact_point_id)
+    else:
+        found = await contact_points.get_visible(connection, contact_point_id, caller.principal_id)
+    return known_contact_point(found, contact_point_id)
+
+
+def known_topic(found: Topic | None, topic_id: str) -> Topic:
+    """What was found by the id; TOPIC_NOT_FOUND where that is nothing."""
+    if found is None:
+        raise not_found(Reason.TOPIC_NOT_FOUND, "topic", topic_id)
+    return found
 
 
 async def require_roles(connection: AsyncConnection, lists: Iterable[tuple[str, Collection[str]]]) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from sendout.domain import ids
 from sendout.domain.clock import Clock
 from sendout.domain.errors import Reason, SendoutError, not_found
@@ -36,7 +34,7 @@ class Roles:
         async with self._database.write() as connection:
             if not await identity.insert_role(connection, role):
                 raise id_taken("role", role.id)
-            await self._record(connection, caller, "CreateRole", role.id)
+            await audit.record(connection, caller, "CreateRole", role.id, self._clock.now_us())
         return role
 
     async def get(self, caller: Caller, role_id: str) -> Role:
@@ -72,7 +70,7 @@ class Roles:
             if permissions is not None:
                 role = replace(role, permissions=frozenset(permissions))
             await identity.update_role(connection, role)
-            await self._record(connection, caller, "UpdateRole", role.id)
+            await audit.record(connection, caller, "UpdateRole", role.id, self._clock.now_us())
         self._changed()
         return role
 
@@ -84,12 +82,8 @@ class Roles:
             if role.built_in:
                 raise _built_in(role)
             await identity.delete_role(connection, role.id)
-            await self._record(connection, caller, "DeleteRole", role.id)
+            await audit.record(connection, caller, "DeleteRole", role.id, self._clock.now_us())
         self._changed()
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, object_id: str) -> None:
-        now = self._clock.now_us()
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now)
 
 
 def _found(role: Role | None, role_id: str) -> Role:

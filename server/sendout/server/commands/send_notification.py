@@ -175,9 +175,9 @@ class Acceptance:
             await notifications.update_skipped(
                 connection, draft.caller.principal_id, draft.header.request_id, _plain(draft.skipped(self._plan))
             )
-        await self._audit(connection, _ACTIONS[draft.header.purpose])
+        await audit.record(connection, draft.caller, _ACTIONS[draft.header.purpose], str(values["id"]), self._now)
         if draft.due and draft.header.urgent:
-            await self._audit(connection, "BypassQuietHours")
+            await audit.record(connection, draft.caller, "BypassQuietHours", str(values["id"]), self._now)
         await notifications.book_accept(connection, values, self._start)
 
     def _start_of(self, position: int) -> Start:
@@ -188,18 +188,6 @@ class Acceptance:
         if send_time is not None:
             return Start(State.HELD, ReasonCode.SCHEDULED, send_time)
         return Start(State.QUEUED, ReasonCode.NONE, None)
-
-    async def _audit(self, connection: AsyncConnection, action: str) -> None:
-        caller = self._draft.caller
-        await audit.record(
-            connection,
-            caller.principal_id,
-            caller.api_key_id,
-            action,
-            str(self.values["id"]),
-            caller.trace_id,
-            self._now,
-        )
 
     async def offer(self, rings: Rings) -> None:
         """Make what is queued reachable, best effort, after the commit."""

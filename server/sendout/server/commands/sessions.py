@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from sendout.domain import keys
 from sendout.domain.clock import Clock
 from sendout.domain.errors import Reason, SendoutError, field_invalid, not_found
@@ -40,14 +38,14 @@ class Sessions:
         _require_session(caller)
         async with self._database.write() as connection:
             await sessions.delete_session(connection, caller.session_hash)
-            await self._record(connection, caller, "DeleteSession", caller.principal_id)
+            await audit.record(connection, caller, "DeleteSession", caller.principal_id, self._clock.now_us())
         self._changed()
 
     async def end_all(self, caller: Caller) -> int:
         """End every session of the caller; says how many."""
         async with self._database.write() as connection:
             ended = await sessions.delete_sessions_of(connection, caller.principal_id)
-            await self._record(connection, caller, "DeleteAllSessions", caller.principal_id)
+            await audit.record(connection, caller, "DeleteAllSessions", caller.principal_id, self._clock.now_us())
         self._changed()
         return ended
 
@@ -64,12 +62,8 @@ class Sessions:
             if user is None or user.disabled:
                 raise not_found(Reason.USER_NOT_FOUND, "user that is not disabled", user_id)
             await sessions.insert_link(connection, token.secret_hash, user.id, expire_time)
-            await self._record(connection, caller, "CreateSignInLink", user.id)
+            await audit.record(connection, caller, "CreateSignInLink", user.id, self._clock.now_us())
         return token.text, expire_time
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, object_id: str) -> None:
-        now = self._clock.now_us()
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now)
 
 
 def _require_session(caller: Caller) -> None:

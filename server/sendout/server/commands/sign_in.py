@@ -135,7 +135,7 @@ class SignIn:
         token = keys.make_token(keys.SESSION, self._clock.random_bytes)
         session = Session(user.id, create_time=now, last_used_time=now, expire_time=now + ABSOLUTE_US)
         await sessions.insert_session(connection, token.secret_hash, session)
-        await audit.record(connection, user.id, "", "CreateSession", user.id, origin.trace_id, now)
+        await audit.record_sign_in(connection, user.id, "CreateSession", origin.trace_id, now)
         return SignedIn(token.text, session, user)
 
     async def _user_of(self, connection: AsyncConnection, person: Person, origin: Origin) -> User | None:
@@ -147,7 +147,7 @@ class SignIn:
         new = User(made, person.label, frozenset(), False, now, person.external_id)
         if not await users.insert_user(connection, new):
             return None  # somebody was faster; the next attempt finds the user
-        await audit.record(connection, made, "", "CreateUser", made, origin.trace_id, now)
+        await audit.record_sign_in(connection, made, "CreateUser", origin.trace_id, now)
         return new
 
     async def _with_mapped_roles(self, connection: AsyncConnection, user: User, person: Person, origin: Origin) -> User:
@@ -158,7 +158,7 @@ class SignIn:
         if wanted == user.role_ids:
             return user
         await identity.set_roles(connection, user.id, wanted)
-        await audit.record(connection, user.id, "", "UpdateUser", user.id, origin.trace_id, self._clock.now_us())
+        await audit.record_sign_in(connection, user.id, "UpdateUser", origin.trace_id, self._clock.now_us())
         return replace(user, role_ids=wanted)
 
 

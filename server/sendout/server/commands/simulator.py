@@ -92,9 +92,7 @@ class Handsets:
             written = await handsets.insert_written(
                 connection, ref=ref, number=number, sender=recipient, text=text, segments=segments, now_us=now
             )
-            await audit.record(
-                connection, caller.principal_id, caller.api_key_id, "SendFromHandset", ref, caller.trace_id, now
-            )
+            await audit.record(connection, caller, "SendFromHandset", ref, now)
         await self._intake.replies(carrier, [Reply(ref, number, recipient, text)])
         return written
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain import ids
 from sendout.domain.clock import Clock
-from sendout.domain.errors import Reason, SendoutError, Violation, field_invalid, not_found
+from sendout.domain.errors import Reason, SendoutError, Violation, not_found
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.snippets import SHARED, Snippet, check_snippet_text, check_tag
 from sendout.storage import audit
@@ -38,7 +38,7 @@ class Snippets:
         try:
             async with self._database.write() as connection:
                 await store.create(connection, fresh)
-                await self._record(connection, caller, "CreateSnippet", fresh)
+                await audit.record(connection, caller, "CreateSnippet", str(fresh.id), self._clock.now_us())
         except IntegrityError:
             raise _tag_taken(fresh) from None
         return fresh
@@ -75,7 +75,7 @@ class Snippets:
                 await store.save(connection, after)
             except IntegrityError:
                 raise _tag_taken(after) from None
-            await self._record(connection, caller, "UpdateSnippet", after)
+            await audit.record(connection, caller, "UpdateSnippet", str(after.id), self._clock.now_us())
         return after
 
     async def delete(self, caller: Caller, snippet_id: str) -> None:
@@ -84,18 +84,11 @@ class Snippets:
             found = await _visible(connection, caller, snippet_id, lock=True)
             _require_change(caller, found)
             await store.remove(connection, found.id)
-            await self._record(connection, caller, "DeleteSnippet", found)
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, of: Snippet) -> None:
-        now = self._clock.now_us()
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, str(of.id), caller.trace_id, now)
+            await audit.record(connection, caller, "DeleteSnippet", str(found.id), self._clock.now_us())
 
 
 async def _visible(connection: AsyncConnection, caller: Caller, snippet_id: str, *, lock: bool = False) -> Snippet:
-    parsed = ids.parse_uuid(snippet_id)
-    if parsed is None:
-        raise field_invalid("snippet_id", snippet_id, "Give the id of a snippet, a UUID.")
-    found = await store.get(connection, parsed, lock=lock)
+    found = await store.get(connection, ids.check_uuid("snippet_id", snippet_id, "snippet"), lock=lock)
     if found is None or not (found.shared or found.owner_id == caller.principal_id):
         raise not_found(Reason.SNIPPET_NOT_FOUND, "snippet", snippet_id)
     return found

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from sendout.domain.errors import Reason, field_invalid, not_found
+from sendout.domain.errors import field_invalid
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.series import MAX_BUCKETS, Width, buckets
 from sendout.domain.tallies import Counts
 from sendout.domain.time_zones import check_time_zone
 from sendout.server.commands.history import checked_interval, require_contact_point
+from sendout.server.commands.refusals import known_topic
 from sendout.storage import tallies, topics
 from sendout.storage.engine import Database
 
@@ -58,8 +59,8 @@ class GetTopicSeries:
         zone = check_time_zone("time_zone", time_zone)
         cut = _cut(start_us, end_us, zone, width)
         async with self._database.read() as connection:
-            if topic_id != ALL_TOPICS and await topics.get(connection, topic_id) is None:
-                raise not_found(Reason.TOPIC_NOT_FOUND, "topic", topic_id)
+            if topic_id != ALL_TOPICS:
+                known_topic(await topics.get(connection, topic_id), topic_id)
             await require_contact_point(connection, contact_point_id)
             counts = await tallies.read_series(
                 connection,

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain import ids
 from sendout.domain.clock import Clock
-from sendout.domain.errors import Reason, SendoutError, not_found
+from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.paging import PageTokens, page_size
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.topics import Topic, check_topic_label, label_key
-from sendout.server.commands.refusals import id_taken
+from sendout.server.commands.refusals import id_taken, known_topic
 from sendout.storage import audit
 from sendout.storage import topics as store
 from sendout.storage.engine import Database
@@ -43,7 +42,7 @@ class Topics:
         try:
             async with self._database.write() as connection:
                 await store.create(connection, fresh)
-                await self._record(connection, caller, "CreateTopic", slug)
+                await audit.record(connection, caller, "CreateTopic", slug, self._clock.now_us())
         except IntegrityError:
             async with self._database.read() as connection:
                 if await store.get(connection, slug) is not None:
@@ -54,7 +53,7 @@ class Topics:
     async def get(self, topic_id: str) -> Topic:
         """One topic, active or disabled."""
         async with self._database.read() as connection:
-            return _found(await store.get(connection, topic_id), topic_id)
+            return known_topic(await store.get(connection, topic_id), topic_id)
 
     async def list_topics(self, disabled: bool | None = False, size: int = 0, token: str = "") -> TopicPage:
         """Topics of this kind (S50): the default one first, then by label."""
@@ -102,20 +101,16 @@ class Topics:
         after: Topic | None = None
         try:
             async with self._database.write() as connection:
-                before = _found(await store.lock_to_change(connection, topic_id), topic_id)
+                before = known_topic(await store.lock_to_change(connection, topic_id), topic_id)
                 after = alter(before)
                 if after != before:
                     await store.save(connection, after)
-                    await self._record(connection, caller, action, topic_id)
+                    await audit.record(connection, caller, action, topic_id, self._clock.now_us())
         except IntegrityError:
             if after is None:
                 raise
             raise await self._label_taken(after) from None
         return after
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, topic_id: str) -> None:
-        now = self._clock.now_us()
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, topic_id, caller.trace_id, now)
 
     async def _label_taken(self, refused: Topic) -> SendoutError:
         async with self._database.read() as connection:
@@ -130,12 +125,6 @@ class Topics:
             "or disable that topic first.",
             metadata={"topic_id": other.id, "label": other.label},
         )
-
-
-def _found(topic: Topic | None, topic_id: str) -> Topic:
-    if topic is None:
-        raise not_found(Reason.TOPIC_NOT_FOUND, "topic", topic_id)
-    return topic
 
 
 def _refuse_default(topic: Topic, done: str) -> None:

@@ -8,12 +8,13 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from sendout.domain.errors import Reason, field_invalid, not_found
+from sendout.domain.errors import field_invalid
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.prices import check_country
 from sendout.domain.time_zones import check_time_zone
 from sendout.domain.usage import MAX_PERIODS, Dimension, Period, Sums, check_dimensions, periods
 from sendout.server.commands.history import exact_interval, require_contact_point
+from sendout.server.commands.refusals import known_topic
 from sendout.storage import billing, topics
 from sendout.storage.engine import Database
 
@@ -71,8 +72,8 @@ class GetUsage:
         }
         async with self._database.read() as connection:
             await require_contact_point(connection, contact_point_id)
-            if topic_id and await topics.get(connection, topic_id) is None:
-                raise not_found(Reason.TOPIC_NOT_FOUND, "topic", topic_id)
+            if topic_id:
+                known_topic(await topics.get(connection, topic_id), topic_id)
             found = await billing.read_usage(
                 connection,
                 start,

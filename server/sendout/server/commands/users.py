@@ -57,7 +57,7 @@ class Users:
                 raise id_taken("principal", made) if kept_as is None else _taken(made, kept_as)
             if hashed is not None:
                 await users.set_password_hash(connection, user.id, hashed)
-            await self._record(connection, caller, "CreateUser", user.id)
+            await audit.record(connection, caller, "CreateUser", user.id, self._clock.now_us())
         return user
 
     async def get(self, caller: Caller, user_id: str) -> User:
@@ -102,7 +102,7 @@ class Users:
                 raise _taken(user.id, user.external_id or "")
             if user.disabled:
                 await _shut_out(connection, user.id)
-            await self._record(connection, caller, "UpdateUser", user.id)
+            await audit.record(connection, caller, "UpdateUser", user.id, self._clock.now_us())
         self._changed()
         return user
 
@@ -115,12 +115,8 @@ class Users:
             user = _found(await users.get_user(connection, user_id, lock=True), user_id)
             await users.set_password_hash(connection, user.id, hashed)
             await _shut_out(connection, user.id)
-            await self._record(connection, caller, "SetUserPassword", user.id)
+            await audit.record(connection, caller, "SetUserPassword", user.id, self._clock.now_us())
         self._changed()
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, object_id: str) -> None:
-        now = self._clock.now_us()
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, object_id, caller.trace_id, now)
 
 
 async def _shut_out(connection: AsyncConnection, user_id: str) -> None:

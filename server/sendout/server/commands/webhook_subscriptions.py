@@ -30,6 +30,7 @@ from sendout.server.webhook_calls import Answered, WebhookCalls
 from sendout.storage import audit, events
 from sendout.storage import webhook_subscriptions as store
 from sendout.storage.engine import Database
+from sendout.storage.events import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class WebhookSubscriptions:
                 create_time=now,
             )
             await store.create(connection, fresh)
-            await self._record(connection, caller, "CreateWebhookSubscription", fresh)
+            await audit.record(connection, caller, "CreateWebhookSubscription", str(fresh.id), self._clock.now_us())
         return Seen(fresh, 0), secret_of(self._calls.root, fresh.id, fresh.generation)
 
     async def get(self, caller: Caller, subscription_id: str) -> Seen:
@@ -109,13 +110,15 @@ class WebhookSubscriptions:
         caller.require(Permission.ADMINISTER)
         async with self._database.read() as connection:
             found = await _found(connection, subscription_id)
-            return await _seen(connection, found)
+            return _seen(found, await events.head(connection))
 
     async def list_page(self, caller: Caller, limit: int, after: Sequence[Any] | None) -> list[Seen]:
         """Subscriptions, newest first."""
         caller.require(Permission.ADMINISTER)
         async with self._database.read() as connection:
-            return [await _seen(connection, one) for one in await store.list_page(connection, limit, after)]
+            found = await store.list_page(connection, limit, after)
+            head = await events.head(connection)
+        return [_seen(one, head) for one in found]
 
     async def rotate(self, caller: Caller, subscription_id: str, overlap_s: float = OVERLAP_S) -> tuple[Seen, str]:
         """The subscription with a new secret, and the secret; for `overlap_s` seconds the old one signs too."""
@@ -127,9 +130,9 @@ class WebhookSubscriptions:
             before = await _found(connection, subscription_id, lock=True)
             after = replace(before, generation=before.generation + 1, previous_until=now + round(overlap_s * 1e6))
             await store.rotate(connection, after.id, after.generation, now + round(overlap_s * 1e6))
-            await self._record(connection, caller, "RotateWebhookSecret", after)
-            seen = await _seen(connection, after)
-        return seen, secret_of(self._calls.root, after.id, after.generation)
+            await audit.record(connection, caller, "RotateWebhookSecret", str(after.id), self._clock.now_us())
+            head = await events.head(connection)
+        return _seen(after, head), secret_of(self._calls.root, after.id, after.generation)
 
     async def test(self, caller: Caller, subscription_id: str) -> tuple[str, Answered]:
         """Call it once with an event that belongs to no message; answers the event's id and what became of it."""
@@ -137,7 +140,7 @@ class WebhookSubscriptions:
         event_id = f"test.{self._clock.random_bytes(8).hex()}"
         async with self._database.write() as connection:
             found = await _found(connection, subscription_id)
-            await self._record(connection, caller, "TestWebhookSubscription", found)
+            await audit.record(connection, caller, "TestWebhookSubscription", str(found.id), self._clock.now_us())
         return event_id, await self._calls.post(found, event_id, self._render_test(event_id, self._clock.now_us()))
 
     async def delete(self, caller: Caller, subscription_id: str) -> None:
@@ -146,23 +149,16 @@ class WebhookSubscriptions:
         async with self._database.write() as connection:
             found = await _found(connection, subscription_id, lock=True)
             await store.remove(connection, found.id)
-            await self._record(connection, caller, "DeleteWebhookSubscription", found)
-
-    async def _record(self, connection: AsyncConnection, caller: Caller, action: str, of: WebhookSubscription) -> None:
-        now = self._clock.now_us()
-        await audit.record(connection, caller.principal_id, caller.api_key_id, action, str(of.id), caller.trace_id, now)
+            await audit.record(connection, caller, "DeleteWebhookSubscription", str(found.id), self._clock.now_us())
 
 
 async def _found(connection: AsyncConnection, subscription_id: str, *, lock: bool = False) -> WebhookSubscription:
-    parsed = ids.parse_uuid(subscription_id)
-    if parsed is None:
-        raise field_invalid("subscription_id", subscription_id, "Give the id of a webhook subscription, a UUID.")
+    parsed = ids.check_uuid("subscription_id", subscription_id, "webhook subscription")
     found = await store.get(connection, parsed, lock=lock)
     if found is None:
         raise not_found(Reason.WEBHOOK_SUBSCRIPTION_NOT_FOUND, "webhook subscription", subscription_id)
     return found
 
 
-async def _seen(connection: AsyncConnection, subscription: WebhookSubscription) -> Seen:
-    head = await events.head(connection)
+def _seen(subscription: WebhookSubscription, head: Head) -> Seen:
     return Seen(subscription, max(0, head.position - subscription.place.position))

@@ -5,7 +5,6 @@ Who may be answered, and how often, is decided here, so that two machines that a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +20,6 @@ from sendout.domain.replies import ANSWER_WITHIN_S, Purpose, answer_text
 from sendout.domain.states import ReasonCode, State
 from sendout.domain.text import segments_of
 from sendout.storage import notifications, replies
-from sendout.storage.changes import QUARTER_HOUR_US, add_tally
 from sendout.storage.event_log import Run
 from sendout.storage.migrate import DEFAULT_TOPIC
 from sendout.storage.notifications import NewMessage, Start, Starts
@@ -75,11 +73,10 @@ async def keep_answer(connection: AsyncConnection, new: NewAnswer, clock: Clock)
     encoding, _, segments = segments_of(text)
     start = Start(State.QUEUED, ReasonCode.NONE, None)
     identifier = ids.uuid7(now, clock.random_bytes)
-    topic_id = new.sent.topic_id if new.sent else DEFAULT_TOPIC
     values = {
         "id": identifier,
         "contact_point_id": point.id,
-        "topic_id": topic_id,
+        "topic_id": new.sent.topic_id if new.sent else DEFAULT_TOPIC,
         "principal_id": SERVER,
         "carrier": point.carrier,
         "sender": point.sender,
@@ -101,6 +98,5 @@ async def keep_answer(connection: AsyncConnection, new: NewAnswer, clock: Clock)
     message = NewMessage(0, new.phone.e164, new.number_key, new.phone.region, segments, None, None, start)
     await notifications.insert_messages(connection, identifier, [message])
     await notifications.insert_notification(connection, values, starts)
-    bucket = now - now % QUARTER_HOUR_US
-    await add_tally(connection, topic_id, point.id, bucket, Counter(accepted=1))
+    await notifications.count_accepted(connection, values)
     return Answer(point, starts.queued_ranges(identifier), starts.runs(identifier, now))

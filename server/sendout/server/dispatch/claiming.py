@@ -57,7 +57,7 @@ class Claimer:
             room = min(work.settings.window - work.held, work.settings.claim_batch)
             # A claim costs much the same for one message as for many: wait for a quarter of a batch.
             if room < min(work.settings.claim_batch, work.settings.window) // 4:
-                await self._wait_for_room()
+                await work.wait_for_room(1.0)
                 continue
             try:
                 idle = await self._step(1 if gate is Gate.HALF_OPEN else room, gate)
@@ -82,13 +82,6 @@ class Claimer:
         gate = work.breaker.look(now)
         work.measures.breaker(work.breaker.gate)
         return gate
-
-    async def _wait_for_room(self) -> None:
-        self._work.room.clear()
-        try:
-            await asyncio.wait_for(self._work.room.wait(), 1.0)
-        except TimeoutError:
-            return
 
     async def _step(self, room: int, gate: Gate) -> float:
         work = self._work

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from sendout.domain.errors import SendoutError
@@ -11,8 +11,9 @@ from sendout.domain.states import ReasonCode, State
 from sendout.server.dispatch.work import Incarnation, Ready, Work
 from sendout.storage import workers
 from sendout.storage.changes import Change, apply
+from sendout.storage.claims import Claimed
 from sendout.storage.ranges import joined
-from sendout.storage.ring import RedisError
+from sendout.storage.ring import RedisError, Ring
 
 HEARTBEAT_S = 1.0
 SILENCE_S = 5.0
@@ -90,7 +91,7 @@ class Lives:
         ]
         try:
             await self._give_up(changes)
-            await offer_back(work, waiting)
+            await offer(work, work.ring, waiting)
             await refund(work, waiting)
         except (SendoutError, *RedisError) as error:
             work.log.warning("hand_back_failed", error=type(error).__name__, messages=len(waiting))
@@ -140,16 +141,14 @@ class Lives:
             await workers.end(connection, self._work.incarnation.id)
 
 
-async def offer_back(work: Work, waiting: Sequence[Ready]) -> None:
-    """Push single messages back to the ring as short ranges, per contact point."""
-    for point in {ready.contact_point_id for ready in waiting}:
-        mine = [ready for ready in waiting if ready.contact_point_id == point]
-        rate = work.points[point].rate.per_second
-        for urgent in (True, False):
-            lane = (ready.claimed for ready in mine if ready.facts.urgent is urgent)
-            ranges = joined((claimed.notification_id, claimed.index, claimed.segments) for claimed in lane)
-            if ranges:
-                await work.ring.push(point, urgent, rate, ranges)
+async def offer(work: Work, ring: Ring, waiting: Sequence[Ready]) -> None:
+    """Push single messages to a ring, ours or a fellow's, as short ranges, per contact point and lane."""
+    lanes: defaultdict[tuple[str, bool], list[Claimed]] = defaultdict(list)
+    for ready in waiting:
+        lanes[ready.contact_point_id, ready.facts.urgent].append(ready.claimed)
+    for (point, urgent), lane in lanes.items():
+        ranges = joined((claimed.notification_id, claimed.index, claimed.segments) for claimed in lane)
+        await ring.push(point, urgent, work.points[point].rate.per_second, ranges)
 
 
 async def refund(work: Work, unsent: Sequence[Ready]) -> None:

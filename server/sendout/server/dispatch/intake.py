@@ -7,9 +7,7 @@ Rules: sms-domain.md 10.3, reliability.md I2 and I10.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.aggregation import after, combined
 from sendout.domain.clock import Clock
-from sendout.domain.ids import parse_message_id
-from sendout.domain.numbers import number_key
+from sendout.domain.ids import digest, parse_message_id
+from sendout.domain.numbers import E164, number_key
 from sendout.domain.states import FINAL, ReasonCode, State
 from sendout.server.carriers.base import Receipt, Reply
 from sendout.server.dispatch.measures import Measures
@@ -33,13 +31,13 @@ from sendout.storage.adoption import Candidate
 from sendout.storage.changes import Change, FactsCache, apply
 from sendout.storage.consents import heard_from_carrier
 from sendout.storage.engine import Database
+from sendout.storage.keys import Key
 from sendout.storage.parts import Part, Parts, keep_parts, lock_parts
-from sendout.storage.receipts import Key, Reference, Referred
+from sendout.storage.receipts import Reference, Referred
 
 _BATCH = 500
 _SEEKING = 200
 _PARKED_FOR_S = 600
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _LONGEST_CODE = 32
 
 
@@ -127,7 +125,7 @@ class StoredIntake:
         wanted: defaultdict[Key, list[str]] = defaultdict(list)
         for ref, key in echoed.items():
             wanted[key].append(ref)
-        found = await adoption.by_id(connection, carrier, sorted(wanted, key=lambda k: (k[0].int, k[1])))
+        found = await adoption.by_id(connection, carrier, sorted(wanted))
         room = {key: candidate.room(carrier in self._matching.per_part) for key, candidate in found.items()}
         await self._adopt(
             connection,
@@ -274,7 +272,7 @@ class StoredIntake:
         return sum(len(refs) for _, refs in chosen)
 
     def _row(self, key: str, carrier: str, receipt: Receipt, now: int, *, parked: bool) -> dict[str, Any]:
-        seeks = parked and _E164.fullmatch(receipt.number)
+        seeks = parked and E164.fullmatch(receipt.number)
         return {
             "id": key,
             "carrier": carrier,
@@ -323,10 +321,6 @@ def _plain(code: str) -> str:
     return "".join(filter(str.isprintable, code))[:_LONGEST_CODE]
 
 
-def _digest(*parts: object) -> str:
-    return hashlib.sha256("\0".join(map(str, parts)).encode(errors="surrogatepass")).hexdigest()[:32]
-
-
 def _receipt_id(carrier: str, receipt: Receipt) -> str:
     """Equal for the same receipt told twice: carrier, reference, part, state, code and the carrier's own time."""
-    return _digest(carrier, receipt.ref, receipt.part, int(receipt.state), receipt.code, receipt.carrier_time)
+    return digest(carrier, receipt.ref, receipt.part, int(receipt.state), receipt.code, receipt.carrier_time)

@@ -15,7 +15,7 @@ from sendout.domain.ids import message_id
 from sendout.server.carriers.base import Intake, LooksUp, Lost
 from sendout.server.dispatch.work import Work
 from sendout.storage.adoption import Unconfirmed, unconfirmed
-from sendout.storage.receipts import Key
+from sendout.storage.keys import Key
 
 LOOK_UP_PERIOD_S = 5.0
 _AGES_S = (45.0, 300.0, 1800.0, 4 * 3600.0)

@@ -6,7 +6,6 @@ all there, or that could not be handled, stays where it is; a round looks at wha
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sendout.domain.clock import Clock
 from sendout.domain.contact_points import ConsentPolicy, ContactPoint
 from sendout.domain.errors import SendoutError
+from sendout.domain.ids import digest
 from sendout.domain.keywords import Keyword, classify
 from sendout.domain.numbers import PhoneNumber, number_key
 from sendout.domain.replies import Purpose, kept_address, phone_of, whole_text
@@ -134,16 +134,12 @@ class Replies:
             except Exception as error:  # the others must not wait for it
                 self._log.error("reply_not_handled", reply_id=part.id, error=type(error).__name__)
 
-    async def stop(self, stopped: Sequence[tuple[str, str, bytes]]) -> None:
-        """No permit for messages that were claimed before: (carrier, contact point, number key) of who opted out."""
-        for carrier, contact_point_id, key in stopped:
-            await self._rings.stop(carrier, contact_point_id, key)
-
     async def _finish(self, after: _After | None) -> None:
         if after is None:
             return
         self._measures.reply(after.said)
-        await self.stop(after.stopped)
+        for carrier, contact_point_id, key in after.stopped:  # no permit for what was claimed before
+            await self._rings.stop(carrier, contact_point_id, key)
         for carrier, contact_point_id, key in after.allowed:
             await self._rings.allow(carrier, contact_point_id, key)
         if after.answer is not None:
@@ -270,7 +266,7 @@ def _part(carrier: str, reply: Reply, now: int) -> Part:
     """What a carrier hands in, as it is kept. Numbers of parts that make no sense make a text of its own."""
     parted = 1 <= reply.part <= reply.parts <= _MOST_PARTS and reply.parts > 1 and reply.reference is not None
     return Part(
-        id=hashlib.sha256(f"{carrier}\0{reply.carrier_id}".encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        id=digest(carrier, reply.carrier_id),
         carrier=carrier,
         number=kept_address(reply.number),
         sender=kept_address(reply.sender),

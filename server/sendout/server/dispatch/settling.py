@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from sendout.domain.errors import SendoutError
 from sendout.domain.states import ReasonCode, State
 from sendout.server.carriers.base import Outcome, OutcomeKind
-from sendout.server.dispatch.incarnation import refund
+from sendout.server.dispatch.incarnation import offer, refund
 from sendout.server.dispatch.outcomes import BAD_TRIES, THROTTLE_PAUSE_S, Verdict, judge, rerouted
 from sendout.server.dispatch.work import Ready, Work
 from sendout.server.telemetry import Attribute, SpanName
 from sendout.storage.changes import Change, apply
 from sendout.storage.consents import Heard, heard_from_carrier
-from sendout.storage.ranges import Range, joined
+from sendout.storage.ranges import Range
 from sendout.storage.receipts import Reference, insert_references
 from sendout.storage.ring import RedisError
 
@@ -182,13 +182,11 @@ class Settler:
 
     async def _send_elsewhere(self, moved: Sequence[_Settled]) -> None:
         """Make what goes on through another carrier reachable in that carrier's ring."""
-        groups: defaultdict[tuple[str, str, bool], list[Ready]] = defaultdict(list)
+        groups: defaultdict[tuple[str, str], list[Ready]] = defaultdict(list)
         for s in moved:
-            groups[s.verdict.carrier or "", s.ready.contact_point_id, s.ready.facts.urgent].append(s.ready)
-        for (carrier, point, urgent), group in groups.items():
-            ranges = joined((r.claimed.notification_id, r.claimed.index, r.claimed.segments) for r in group)
-            rate = self._work.points[point].rate.per_second
-            await self._work.fellows[carrier].ring.push(point, urgent, rate, ranges)
+            groups[s.verdict.carrier or "", s.ready.contact_point_id].append(s.ready)
+        for (carrier, point), group in groups.items():
+            await offer(self._work, self._work.fellows[carrier].ring, group)
             self._work.log.info("rerouted", carrier=carrier, contact_point_id=point, messages=len(group))
 
     async def _retry_later(self, settled: _Settled) -> None:

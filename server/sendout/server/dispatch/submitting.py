@@ -51,7 +51,7 @@ class Submitter:
         work = self._work
         while point.queue and not work.stopping:
             if work.submitting >= work.carrier.window:
-                await self._wait_for_window()
+                await work.wait_for_room(0.5)
                 continue
             batch = self._next(point)
             day = day_of(point.cap.time_zone, work.clock.now_us()) if point.cap else None
@@ -138,13 +138,6 @@ class Submitter:
             await work.ring.rest(point.contact_point_id, False, [], pause)
         except RedisError as error:
             work.log.warning("rest_failed", error=type(error).__name__)
-
-    async def _wait_for_window(self) -> None:
-        self._work.room.clear()
-        try:
-            await asyncio.wait_for(self._work.room.wait(), 0.5)
-        except TimeoutError:
-            return
 
     async def _write_in_time(self, granted: Sequence[Ready]) -> None:
         """Start each message's write when its slot comes; those of one moment go together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -139,6 +140,12 @@ class Work:
         place = carriers.index(self.account) + 1 if self.account in carriers else 0
         works = self.others_that_work()
         return next((name for name in (*carriers[place:], *carriers[:place]) if name in works), None)
+
+    async def wait_for_room(self, seconds: float) -> None:
+        """Until a message leaves our hands, or the time is over."""
+        self.room.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.room.wait(), seconds)
 
     def let_go(self, count: int) -> None:
         """So many messages are no longer in our hands."""

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from sendout.domain.errors import field_invalid
-
-_Row = TypeVar("_Row")
-_DIGEST = 12
-_LONGEST_TOKEN = 1_024
 
 
 def timestamp(micros: int | None) -> Timestamp | None:
@@ -38,6 +34,14 @@ def micros(message: Message, field: str) -> int | None:
             field, typed, "A time lies in the years 1 to 9999, with nanos from 0 to 999999999."
         ) from error
     return int(stamp.ToMicroseconds())
+
+
+def seconds(message: Message, field: str, default: float) -> float:
+    """A Duration field in seconds, the default where it is unset."""
+    if not message.HasField(field):
+        return default
+    duration = getattr(message, field)
+    return float(duration.seconds + duration.nanos / 1e9)
 
 
 def changes(

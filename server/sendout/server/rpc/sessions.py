@@ -9,7 +9,7 @@ from sendout.domain.sign_in import LINK_S, idle_expire_time
 from sendout.server.commands.sessions import Sessions
 from sendout.server.commands.sign_in import Origin, SignedIn, SignIn
 from sendout.server.rpc.context import current_caller
-from sendout.server.rpc.convert import timestamp
+from sendout.server.rpc.convert import seconds, timestamp
 from sendout.server.rpc.users import user_message
 from sendout.server.telemetry.spans import current_ids
 from sendout.storage.sessions import Session
@@ -58,7 +58,7 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
         self, request: session_service_pb2.CreateSignInLinkRequest, context: Any
     ) -> session_service_pb2.CreateSignInLinkResponse:
         """A token that signs somebody in once."""
-        lifetime = request.lifetime.seconds + request.lifetime.nanos / 1e9 if request.HasField("lifetime") else LINK_S
+        lifetime = seconds(request, "lifetime", LINK_S)
         token, expire_time = await self._sessions.make_link(current_caller(), request.user_id, lifetime)
         return session_service_pb2.CreateSignInLinkResponse(sign_in_token=token, expire_time=timestamp(expire_time))
 

@@ -9,7 +9,7 @@ from sendout.domain.errors import field_invalid
 from sendout.domain.webhooks import OVERLAP_S
 from sendout.server.commands.webhook_subscriptions import Seen, Wanted, WebhookSubscriptions
 from sendout.server.rpc.context import current_caller
-from sendout.server.rpc.convert import timestamp
+from sendout.server.rpc.convert import seconds, timestamp
 from sendout.server.rpc.pages import Pages
 from sendout.storage.event_log import EventKind
 from sendout.v1 import event_pb2, webhook_subscription_pb2, webhook_subscription_service_pb2_grpc
@@ -57,7 +57,7 @@ class WebhookSubscriptionServicer(webhook_subscription_service_pb2_grpc.WebhookS
         self, request: pb.RotateWebhookSecretRequest, context: Any
     ) -> pb.RotateWebhookSecretResponse:
         """Another secret."""
-        overlap = request.overlap.seconds + request.overlap.nanos / 1e9 if request.HasField("overlap") else OVERLAP_S
+        overlap = seconds(request, "overlap", OVERLAP_S)
         changed, secret = await self._subscriptions.rotate(current_caller(), request.subscription_id, overlap)
         return pb.RotateWebhookSecretResponse(subscription=_message(changed), secret=secret)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from sendout.domain.addresses import is_here
 from sendout.server.carriers.base import Capabilities
 
 _Token = Annotated[SecretStr, Field(min_length=1, max_length=128)]
@@ -22,16 +22,9 @@ def _web_address(typed: str) -> str:
         raise ValueError("give an address such as https://sms.example.com") from None
     if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment or parts.username:
         raise ValueError("give an address such as https://sms.example.com, without user, ? and #")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_here(host):
         raise ValueError("begin it with https://; http:// is for this machine alone")
     return typed.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
