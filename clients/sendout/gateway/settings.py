@@ -11,6 +11,7 @@ import re
 import stat
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -54,6 +55,17 @@ class GatewaySettings(BaseSettings):
     server_ca_file: LocalFile | None = Field(
         None, description="PEM file of authorities to trust for the server instead of the usual ones."
     )
+    oidc_issuer: str = Field(
+        "",
+        description="Identity provider that people may sign in with: its issuer, as in `SENDOUT_OIDC_ISSUER`.",
+    )
+    oidc_client_id: str = Field("", description="Our client id there: the server's `SENDOUT_OIDC_AUDIENCE`.")
+    oidc_client_secret_file: LocalFile | None = Field(
+        None, description="File with the client's secret, readable by its owner alone; a public client has none."
+    )
+    oidc_scopes: str = Field(
+        "openid email profile", description="What is asked for; some providers have one for groups."
+    )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -64,13 +76,7 @@ class GatewaySettings(BaseSettings):
     @property
     def local(self) -> bool:
         """Whether only this machine can reach it."""
-        host = self.address[0]
-        if host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.address[0])
 
     @property
     def secure(self) -> bool:
@@ -111,6 +117,7 @@ def _refusals(settings: GatewaySettings) -> list[str]:
         ("TLS_CERT", settings.tls_cert, False),
         ("TLS_KEY", settings.tls_key, True),
         ("SERVER_CA_FILE", settings.server_ca_file, False),
+        ("OIDC_CLIENT_SECRET_FILE", settings.oidc_client_secret_file, True),
     ):
         if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
             found.append(f"{name}: {path} is not a readable file.")
@@ -131,7 +138,29 @@ def _refusals(settings: GatewaySettings) -> list[str]:
         for origin in settings.cors_origins
         if not _ORIGIN.fullmatch(origin)
     ]
+    if settings.oidc_issuer and not is_safe_url(settings.oidc_issuer):
+        found.append(f"OIDC_ISSUER: {settings.oidc_issuer!r} is no https address. Example: https://id.example.")
+    if bool(settings.oidc_issuer) != bool(settings.oidc_client_id):
+        found.append("OIDC_CLIENT_ID: Give the issuer (OIDC_ISSUER) and our client id there together.")
     return found
+
+
+def is_safe_url(url: object) -> bool:
+    """Whether an address may be given credentials: https, or http that stays on this machine."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return False
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_network(text: str) -> bool:

@@ -140,7 +140,12 @@ def _environment(settings: Settings, secret: Path) -> dict[str, str]:
 
 def _gateway_environment(settings: Settings) -> dict[str, str]:
     """The gateway's own settings, and the server of this `up` behind it."""
-    return os.environ | {"SENDOUT_TARGET": settings.server.listen, "SENDOUT_GATEWAY_LISTEN": _gateway_address()}
+    provider = {
+        "SENDOUT_GATEWAY_OIDC_ISSUER": settings.sign_in.oidc_issuer or "",
+        "SENDOUT_GATEWAY_OIDC_CLIENT_ID": settings.sign_in.oidc_audience or "",
+    }
+    ours = {"SENDOUT_TARGET": settings.server.listen, "SENDOUT_GATEWAY_LISTEN": _gateway_address()}
+    return provider | os.environ | ours
 
 
 def _gateway_address() -> str:

@@ -7,13 +7,13 @@ from http.cookies import SimpleCookie
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from sendout.gateway.console.sessions import SessionCookie, csrf_token
+from sendout.gateway.console.sessions import SecretCookie, csrf_token
 
 
 def test_over_https_it_is_bound_to_the_host() -> None:
     """Its name begins with __Host-, and it has Secure, HttpOnly, SameSite, the root path and no domain."""
     response = Response()
-    SessionCookie(secure=True).keep(response, "sos_x")
+    SecretCookie("session", secure=True).keep(response, "sos_x")
     morsel = SimpleCookie(response.headers["set-cookie"])["__Host-sendout-session"]
     assert (morsel.value, bool(morsel["secure"]), bool(morsel["httponly"])) == ("sos_x", True, True)
     assert (morsel["samesite"], morsel["path"], morsel["domain"]) == ("lax", "/", "")
@@ -22,14 +22,14 @@ def test_over_https_it_is_bound_to_the_host() -> None:
 def test_another_name_is_not_read() -> None:
     """Where people come over https a cookie without the prefix, which another host could set, is nothing."""
     headers = Headers({"cookie": "sendout-session=sos_x"})
-    assert SessionCookie(secure=True).read(headers) == ""
-    assert SessionCookie(secure=False).read(headers) == "sos_x"
+    assert SecretCookie("session", secure=True).read(headers) == ""
+    assert SecretCookie("session", secure=False).read(headers) == "sos_x"
 
 
 def test_what_is_no_token_is_not_passed_on() -> None:
     """A cookie with other characters than a token has, or too many of them, is nothing."""
-    cookie = SessionCookie(secure=False)
-    for value in ("a b", "a\x01b", "é", "x" * 201):
+    cookie = SecretCookie("session", secure=False)
+    for value in ("a b", "a\x01b", "é", "x" * 2001):
         assert cookie.read(Headers(raw=[(b"cookie", f"sendout-session={value}".encode())])) == ""
 
 

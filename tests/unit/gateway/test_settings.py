@@ -42,6 +42,10 @@ def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
         ({"CORS_ORIGINS": "*"}, "a star is not taken"),
         ({"CORS_ORIGINS": "http://crm.example"}, "is no origin"),
         ({"CORS_ORIGINS": "https://crm.example/path"}, "is no origin"),
+        ({"OIDC_ISSUER": "http://id.example", "OIDC_CLIENT_ID": "us"}, "is no https address"),
+        ({"OIDC_ISSUER": "https://id.example"}, "Give the issuer (OIDC_ISSUER) and our client id there together"),
+        ({"OIDC_CLIENT_ID": "us"}, "Give the issuer"),
+        ({"OIDC_CLIENT_SECRET_FILE": "/nowhere"}, "is not a readable file"),
         ({"CORS_ORIGIN": "https://crm.example"}, "Did you mean SENDOUT_GATEWAY_CORS_ORIGINS?"),
     ],
 )

@@ -17,14 +17,17 @@ from sendout.gateway.console.pages import (
     replies,
     send,
     sign_in,
+    single_sign_on,
     topics,
     welcome,
 )
-from sendout.gateway.console.sessions import SessionCookie
+from sendout.gateway.console.provider import Provider
+from sendout.gateway.console.sessions import SecretCookie
 from sendout.gateway.console.visits import Console
+from sendout.gateway.settings import GatewaySettings
 from sendout.gateway.upstream import Upstream
 
-_PAGES = (sign_in, welcome, send, history, messages, export, topics, replies, admin, handsets)
+_PAGES = (sign_in, single_sign_on, welcome, send, history, messages, export, topics, replies, admin, handsets)
 """The modules with the pages; each has `routes(console)`."""
 
 
@@ -33,9 +36,10 @@ def missing() -> Response:
     return rendering.page("missing.html", 404)
 
 
-def routes(upstream: Upstream, cookie: SessionCookie) -> Iterator[Route]:
+def routes(upstream: Upstream, cookie: SecretCookie, settings: GatewaySettings) -> Iterator[Route]:
     """The pages and the static files."""
-    console = Console(upstream, cookie)
+    provider = Provider(settings) if settings.oidc_issuer else None
+    console = Console(upstream, cookie, SecretCookie("sign-in", cookie.secure), provider)
     yield rendering.static_route()
     for module in _PAGES:
         yield from module.routes(console)

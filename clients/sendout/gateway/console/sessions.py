@@ -1,7 +1,7 @@
-"""The session's cookie, and the proof that a request was made by one of our own pages.
+"""The console's cookies, and the proof that a request was made by one of our own pages.
 
-The cookie holds the server's session token and nothing else; the gateway keeps nothing. The CSRF token is derived from
-it, so it is bound to the session, and ends with it.
+A session's cookie holds the server's session token and nothing else; the gateway keeps nothing. The CSRF token is
+derived from it, so it is bound to the session, and ends with it.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from sendout.gateway.transcode.routes import send_refusal
 
 CSRF_HEADER = "x-csrf-token"
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,2000}", re.ASCII)
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _CALLS = "/v1/"
 
 
 @dataclass(frozen=True, slots=True)
-class SessionCookie:
-    """The cookie. Where people come over https it is bound to this host and to https by its name."""
+class SecretCookie:
+    """A cookie with a token in it. Where people come over https it is bound to this host and to https by its name."""
 
+    use: str
     secure: bool
 
     @property
     def name(self) -> str:
         """Browsers take a `__Host-` cookie only with Secure, from the host itself, for all its paths."""
-        return "__Host-sendout-session" if self.secure else "sendout-session"
+        return f"__Host-sendout-{self.use}" if self.secure else f"sendout-{self.use}"
 
     def read(self, headers: Headers) -> str:
-        """The session token that a browser brings; empty where there is none."""
+        """The token that a browser brings; empty where there is none."""
         token = cookie_parser(headers.get("cookie", "")).get(self.name, "")
         return token if _TOKEN.fullmatch(token) else ""
 
     def keep(self, response: Response, token: str) -> None:
-        """Let the browser keep a session until it is closed; the server ends it in any case."""
+        """Let the browser keep it until it is closed; what it is good for ends earlier."""
         response.set_cookie(self.name, token, secure=self.secure, httponly=True, samesite="lax", path="/")
 
     def forget(self, response: Response) -> None:
@@ -90,7 +91,7 @@ class SessionCredentials:
     A request that brings credentials of its own passes untouched, cookie or not.
     """
 
-    def __init__(self, app: ASGIApp, cookie: SessionCookie) -> None:
+    def __init__(self, app: ASGIApp, cookie: SecretCookie) -> None:
         self._app = app
         self._cookie = cookie
 

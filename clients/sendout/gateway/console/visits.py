@@ -27,7 +27,8 @@ from starlette.routing import Route
 
 from sendout.gateway.console import rendering
 from sendout.gateway.console.navigation import NAVIGATION, OUTBOUND, Entry
-from sendout.gateway.console.sessions import SessionCookie, csrf_token
+from sendout.gateway.console.provider import Provider
+from sendout.gateway.console.sessions import SecretCookie, csrf_token
 from sendout.gateway.console.simulator import Simulator
 from sendout.gateway.transcode.contract import services
 from sendout.gateway.transcode.refusals import Refusal
@@ -119,7 +120,11 @@ class Console:
     """Makes routes for the modules in `pages`."""
 
     upstream: Upstream
-    cookie: SessionCookie
+    cookie: SecretCookie
+    """The session."""
+    attempt: SecretCookie
+    """An attempt to sign in at the identity provider."""
+    provider: Provider | None
     simulator: Simulator = field(default_factory=Simulator)
 
     def page(self, path: str, view: Callable[[Visit], Awaitable[Response]]) -> Route:

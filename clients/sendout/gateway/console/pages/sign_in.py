@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -21,6 +23,8 @@ from sendout.gateway.transcode.routes import explained
 from sendout.v1 import session_service_pb2
 
 SIGN_OUT = "/sign-out"
+PROVIDER = f"{SIGN_IN}/provider"
+"""Leads to the identity provider, where there is one."""
 
 
 def routes(console: Console) -> list[Route]:
@@ -30,7 +34,7 @@ def routes(console: Console) -> list[Route]:
         then = local_path(request.query_params.get("then", ""))
         if console.cookie.read(request.headers) and await _signed_in(request):
             return RedirectResponse(then, 303)
-        return rendering.page("sign_in.html", then=then)
+        return page(console, then)
 
     async def _signed_in(request: Request) -> bool:
         """Whether the browser's session still holds."""
@@ -46,35 +50,46 @@ def routes(console: Console) -> list[Route]:
         return True
 
     async def sign_in(request: Request) -> Response:
-        """A new session in every case: the one that the browser brings is ended, never adopted."""
         require_own_page(request.scope, request.headers)
-        credential = await _posted(request)
-        answer = await ask(console.upstream, credential, "", request)
-        await _end(console.cookie.read(request.headers), request)
-        response = JSONResponse({"user": answer.session.user.label})
-        console.cookie.keep(response, answer.session_token)
-        return response
+        return await let_in(console, await _posted(request), request, JSONResponse({}))
 
     async def sign_out(request: Request) -> Response:
         token = console.cookie.read(request.headers)
         require_own_page(request.scope, request.headers)
         require_csrf(request.headers, token)
-        await _end(token, request)
+        await _end(console, request)
         response = JSONResponse({})
         console.cookie.forget(response)
         return response
-
-    async def _end(token: str, request: Request) -> None:
-        """End a session; one that has ended already is well."""
-        if token:
-            with contextlib.suppress(grpc.aio.AioRpcError):
-                await ask(console.upstream, session_service_pb2.DeleteSessionRequest(), token, request)
 
     return [
         Route(SIGN_IN, show, methods=["GET"]),
         Route(SIGN_IN, _answering(sign_in), methods=["POST"]),
         Route(SIGN_OUT, _answering(sign_out), methods=["POST"]),
     ]
+
+
+def page(console: Console, then: str, refusal: Refusal | None = None) -> Response:
+    """The sign-in page, and why one is there again."""
+    status, problem = (refusal.http, refusal.message) if refusal is not None else (200, "")
+    provider = f"{PROVIDER}?then={quote(then, safe='')}" if console.provider is not None else ""
+    return rendering.page("sign_in.html", status, then=then, provider=provider, problem=problem)
+
+
+async def let_in(console: Console, credential: Message, request: Request, response: Response) -> Response:
+    """The response with a new session; the one that the browser brings is ended, never adopted. Raises AioRpcError."""
+    answer = await ask(console.upstream, credential, "", request)
+    await _end(console, request)
+    console.cookie.keep(response, answer.session_token)
+    return response
+
+
+async def _end(console: Console, request: Request) -> None:
+    """End the browser's session; one that has ended already is well."""
+    token = console.cookie.read(request.headers)
+    if token:
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await ask(console.upstream, session_service_pb2.DeleteSessionRequest(), token, request)
 
 
 def _answering(endpoint: Any) -> Any:
