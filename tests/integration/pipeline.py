@@ -120,6 +120,14 @@ class Pipeline:
             CALLER, Header(text=text, **fields), [NewRecipient(number) for number in numbers]
         )
 
+    async def stopped(self, account: str = "simulator") -> list[str]:
+        """Who gets no permit under claims that were made before: contact point and number key."""
+        client = connect(self.redis_url)
+        try:
+            return sorted(await client.zrange(f"so:{{{account}}}:stop", 0, -1))
+        finally:
+            await client.aclose()
+
     @asynccontextmanager
     async def dispatcher(self, name: str = "d1") -> AsyncIterator[Dispatcher]:
         """A running dispatcher, drained at the end."""

@@ -63,15 +63,6 @@ def key(number: str) -> bytes:
     return number_key(number, NUMBER_SECRET)
 
 
-async def stopped(pipe: Pipeline, account: str = "simulator") -> list[str]:
-    """Who gets no permit under claims that were made before."""
-    client = connect(pipe.redis_url)
-    try:
-        return sorted(await client.zrange(f"so:{{{account}}}:stop", 0, -1))
-    finally:
-        await client.aclose()
-
-
 async def audited(database: Database) -> list[tuple[str, str]]:
     """(action, object) of every entry, in order."""
     async with database.read() as connection:
@@ -228,7 +219,7 @@ async def test_other_words_end_nothing(pipe: Pipeline, consents: Consents) -> No
     await consents.record(CALLER, word(GOOD[0], "OPTED_IN", consent_time=2_000_000))
     await consents.record(CALLER, word(GOOD[0], "OPTED_OUT", consent_time=1_000_000))
     assert await pipe.states_by_index(sent) == ["QUEUED"]
-    assert await stopped(pipe) == []
+    assert await pipe.stopped() == []
 
 
 async def test_an_accept_at_the_same_time_is_caught_by_its_claim(
@@ -282,11 +273,11 @@ async def test_permits_are_told(pipe: Pipeline, consents: Consents) -> None:
     await consents.record(CALLER, word(GOOD[0]))
     await consents.record(CALLER, word(GOOD[1], point=""))
     mine, everywhere = f"main|{key(GOOD[0]).hex()}", f"|{key(GOOD[1]).hex()}"
-    assert await stopped(pipe) == sorted([mine, everywhere])
-    assert await stopped(pipe, "other") == [everywhere]
+    assert await pipe.stopped() == sorted([mine, everywhere])
+    assert await pipe.stopped("other") == [everywhere]
     await consents.record(CALLER, word(GOOD[0], "OPTED_IN"))
     await consents.record(CALLER, word(GOOD[1], "OPTED_IN", ""))
-    assert await stopped(pipe) == await stopped(pipe, "other") == []
+    assert await pipe.stopped() == await pipe.stopped("other") == []
 
 
 async def test_who_opted_out_gets_no_permit(pipe: Pipeline) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from sendout.domain.numbers import number_key
 from sendout.domain.states import ReasonCode, State
 from sendout.server.carriers.base import Outcome, OutcomeKind, Outgoing, Receipt
 from sendout.server.dispatch import sweeping
@@ -160,6 +161,31 @@ async def test_an_early_receipt_waits_for_its_answer(p: Pipeline) -> None:
     async with accounts(p, simulator=Early):
         sent = (await p.send(GOOD[:1])).notification["id"]
         await p.until(sent, {"DELIVERED": 1})
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_an_opt_out_told_by_a_receipt(p: Pipeline, early: bool) -> None:
+    """A receipt that says "opted out" ends what waits for the number and stops what was claimed, also where it came
+    before the submit's answer."""
+
+    class Blocked(Scripted):
+        async def submit(self, messages: Sequence[Outgoing], report: Any) -> None:
+            told = [said(f"{one.message_id}:1", R, reason=ReasonCode.OPTED_OUT, number=one.number) for one in messages]
+            if early:
+                await self.tell(*told)
+            await super().submit(messages, report)
+            if not early:
+                await p.until(sent, {"SENT": 1})
+                await self.tell(*told)
+
+    later = (await p.send(GOOD[:1], send_time=p.clock.now_us() + 3_600_000_000)).notification["id"]
+    sent = (await p.send(GOOD[:1])).notification["id"]
+    async with accounts(p, simulator=Blocked):
+        await p.until(sent, {"REJECTED": 1})
+        await p.until(later, {"SUPPRESSED": 1})
+        while not (found := await p.stopped()):
+            await asyncio.sleep(0.02)
+        assert found == [f"main|{number_key(GOOD[0], NUMBER_SECRET).hex()}"]
 
 
 async def test_early_receipts_are_taken_up_however_many(p: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -61,6 +61,13 @@ class _Told:
     reason: ReasonCode
 
 
+class _Applied(NamedTuple):
+    """How many receipts contradict what was said before, and who opted out by them."""
+
+    conflicts: int = 0
+    stopped: Sequence[tuple[str, str, bytes]] = ()
+
+
 class StoredIntake:
     """The `Intake` of carriers."""
 
@@ -101,7 +108,8 @@ class StoredIntake:
                 for key, r in by_id.items()
                 if key in fresh and r.ref in known
             ]
-            conflicts = await self._apply(connection, carrier, told, now)
+            conflicts, stopped = await self._apply(connection, carrier, told, now)
+        await self._replies.stop(stopped)
         self._measures.receipts(
             carrier,
             {
@@ -148,8 +156,8 @@ class StoredIntake:
             )
         await store.insert_references(connection, references)
 
-    async def _apply(self, connection: AsyncConnection, carrier: str, told: Sequence[_Told], now: int) -> int:
-        """Apply receipts in their order; those of one message one after the other. Answers how many contradict."""
+    async def _apply(self, connection: AsyncConnection, carrier: str, told: Sequence[_Told], now: int) -> _Applied:
+        """Apply receipts in their order; those of one message one after the other."""
         origins = (await self._facts.load(connection, {one.refers.key[0] for one in told})).values()
         with self._telemetry.batch_span(
             SpanName.RECEIPT, {(of.trace_id, of.span_id) for of in origins}, {Attribute.MESSAGES: len(told)}
@@ -159,14 +167,16 @@ class StoredIntake:
             wholes = [one for one in told if not (tells_of_parts and one.refers.parts > 1)]
             pending = [Change(*one.refers.key, one.state, one.reason) for one in wholes]
             from_parts, conflicts = await self._from_parts(connection, carrier, of_parts)
-            changed = await self._change(connection, _with_proof([*pending, *from_parts]), now)
+            changed, stopped = await self._change(connection, _with_proof([*pending, *from_parts]), now)
             conflicts += await self._count_conflicts(connection, pending, changed)
         if conflicts:
             self._log.warning("receipt_conflict", carrier=carrier, receipts=conflicts)
-        return conflicts
+        return _Applied(conflicts, stopped)
 
-    async def _change(self, connection: AsyncConnection, wanted: Sequence[Change], now: int) -> set[tuple[Key, State]]:
-        """What was changed."""
+    async def _change(
+        self, connection: AsyncConnection, wanted: Sequence[Change], now: int
+    ) -> tuple[set[tuple[Key, State]], Sequence[tuple[str, str, bytes]]]:
+        """What was changed, and who opted out."""
         pending = list(wanted)
         opted_out = [(one.notification_id, one.index) for one in wanted if one.reason is ReasonCode.OPTED_OUT]
         heard = await heard_from_carrier(connection, opted_out, now)
@@ -187,7 +197,7 @@ class StoredIntake:
             self._measures.changes(changed, self._facts, now)
             done |= {((change.notification_id, change.index), change.state) for change in changed}
             pending, also, events = later, [], ()
-        return done
+        return done, heard.stopped
 
     async def _from_parts(
         self, connection: AsyncConnection, carrier: str, told: Sequence[_Told]
@@ -232,12 +242,13 @@ class StoredIntake:
         async with self._database.write() as connection:
             adopted = await self._adopt_by_number(connection, carrier)
             rows = await store.parked(connection, carrier, _BATCH)
-            conflicts = 0
+            conflicts, stopped = _Applied()
             if rows:
                 await store.unpark(connection, [row.id for row in rows])
                 told = [_Told(row.refers, row.ref, row.state, row.reason) for row in rows]
-                conflicts = await self._apply(connection, carrier, told, now)
+                conflicts, stopped = await self._apply(connection, carrier, told, now)
             orphans = await store.give_up(connection, now - _PARKED_FOR_S * 1_000_000)
+        await self._replies.stop(stopped)
         self._measures.receipts(carrier, {"applied": len(rows) - conflicts, "conflict": conflicts, "adopted": adopted})
         for account, count in orphans.items():
             self._measures.receipts(account, {"orphan": count})

@@ -138,12 +138,16 @@ class Replies:
         if after is None:
             return
         self._measures.reply(after.said)
-        for carrier, contact_point_id, key in after.stopped:  # no permit for what was claimed before
-            await self._rings.stop(carrier, contact_point_id, key)
+        await self.stop(after.stopped)
         for carrier, contact_point_id, key in after.allowed:
             await self._rings.allow(carrier, contact_point_id, key)
         if after.answer is not None:
             await after.answer.offer(self._rings)
+
+    async def stop(self, stopped: Sequence[tuple[str, str, bytes]]) -> None:
+        """Let no permit go to what was claimed before somebody opted out: carrier, contact point, number key."""
+        for carrier, contact_point_id, key in stopped:
+            await self._rings.stop(carrier, contact_point_id, key)
 
     async def _handle(self, connection: AsyncConnection, one: Part) -> _After | None:
         """Handle the reply that this part belongs to, where it is whole or has waited long enough."""
