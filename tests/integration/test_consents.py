@@ -370,6 +370,7 @@ async def test_an_opt_out_outlives_the_number(pipe: Pipeline, consents: Consents
     with pytest.raises(SendoutError) as caught:
         await pipe.send(GOOD[:1])
     assert refusal(caught) is Reason.NO_SENDABLE_RECIPIENTS
+    assert "1 opted out" in str(caught.value)
     again = await pipe.send(GOOD[:2])
     assert [(skipped.typed, skipped.problem) for skipped in again.skipped] == [(GOOD[0], NumberProblem.OPTED_OUT)]
 

@@ -156,6 +156,7 @@ async def test_invalid_recipients_can_be_skipped(pipe: Pipeline) -> None:
     assert [(p.index, p.typed) for p in accepted.skipped] == [(1, "12345")]
     refusal = await refused(pipe, ["12345"], skip_invalid=True)
     assert refusal.reason is Reason.NO_SENDABLE_RECIPIENTS
+    assert str(refusal) == "None of the recipients can be sent to: 1 with a problem. Nothing was sent."
 
 
 async def test_the_same_request_id_is_one_notification(pipe: Pipeline) -> None:

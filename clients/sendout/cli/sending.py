@@ -11,6 +11,7 @@ from sendout.cli import output, progress
 from sendout.cli.arguments import InvalidNumbers, Output, examples, future, recipients
 from sendout.cli.output import Format
 from sendout.client import Client
+from sendout.client.money import in_words
 from sendout.v1.message_pb2 import Encoding
 from sendout.v1.notification_pb2 import SkippedRecipient
 from sendout.v1.notification_service_pb2 import PreviewNotificationResponse, SendNotificationResponse
@@ -153,7 +154,7 @@ def preview(
 
 def _show_preview(answer: PreviewNotificationResponse) -> None:
     encoding = output.word(Encoding, answer.encoding).upper().replace(" ", "-")
-    cost = answer.estimated_cost
+    unpriced = "not known: some have no price (sendout prices set)" if answer.billable_segments else ""
     output.facts(
         [
             ("Would be accepted", "yes" if answer.sendable else "no"),
@@ -163,7 +164,7 @@ def _show_preview(answer: PreviewNotificationResponse) -> None:
             ("Characters that need UCS-2", _forcing(answer)),
             ("Smart encoding", _smart(answer)),
             ("Billable segments", f"{answer.billable_segments:,}"),
-            ("Cost", f"{cost.units + cost.nanos / 1e9:,.4f} {cost.currency_code}" if cost.currency_code else ""),
+            ("Cost", in_words(answer.estimated_cost) if answer.HasField("estimated_cost") else unpriced),
             ("Held by quiet hours", f"{answer.held_count:,}" if answer.held_count else ""),
             ("Last one leaves about", output.local(answer.estimated_finish_time)),
             ("First one reads", answer.sample_text if answer.variables else ""),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,11 @@ from sendout.storage.migrate import DEFAULT_TOPIC
 _CHUNK = 10_000
 _SLICE = 1_000
 _KEY_BYTES = 16
+_WHY_LEFT_OUT = {
+    NumberProblem.OPTED_OUT: "opted out",
+    NumberProblem.NOT_OPTED_IN: "not opted in",
+    NumberProblem.TOO_MANY_MESSAGES: "at their limit of messages an hour",
+}
 _HOUR_US = 3_600_000_000
 DAY_US = 24 * _HOUR_US
 
@@ -286,9 +292,10 @@ class Draft:
         plan = Plan(await self._standing(connection, hold))
         await self._leave_out(connection, plan, now)
         if self.given and len(plan.left_out) == len(self) and not self._refused:
-            plan.refusals.append(
-                SendoutError(Reason.NO_SENDABLE_RECIPIENTS, "None of the recipients can be sent to. Nothing was sent.")
-            )
+            whys = Counter(_WHY_LEFT_OUT.get(one.problem, "with a problem") for one in self.skipped(plan))
+            said = ", ".join(f"{count:,} {why}" for why, count in whys.items())
+            said = f"None of the recipients can be sent to: {said}. Nothing was sent."
+            plan.refusals.append(SendoutError(Reason.NO_SENDABLE_RECIPIENTS, said))
         own = self.going_segments(plan)
         waiting = (await reading.waiting_segments(connection, {self.point.id}))[self.point.id]
         plan.waiting = list(waiting.values())
