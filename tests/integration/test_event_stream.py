@@ -20,9 +20,11 @@ from sendout.domain.permissions import Caller
 from sendout.domain.states import ReasonCode, State
 from sendout.server.commands import event_feed
 from sendout.server.commands.stream_events import Batch, EventQuery
+from sendout.storage import conversations
 from sendout.storage.engine import Database
+from sendout.storage.event_log import EventKind, append_events, told
 from sendout.storage.ring import connect
-from sendout.storage.tables import event, event_head, message, topic
+from sendout.storage.tables import event, event_head, message, role_grant, topic
 from sendout.storage.wakeups import Wakeups
 from tests.integration.event_writing import (
     VIEWER,
@@ -38,7 +40,15 @@ from tests.integration.event_writing import (
 from tests.integration.pipeline import add_contact_point, add_principal
 
 AGENT = Caller("agent", "key2", "Agent", frozenset({"everyone"}), frozenset())
-NO_FILTER = filter_digest({"contact_points": [], "topics": [], "notification": "", "crm_system": "", "principal": ""})
+NO_FILTER = {
+    "contact_points": [],
+    "topics": [],
+    "notification": "",
+    "crm_system": "",
+    "principal": "",
+    "conversations": False,
+}
+NO_FILTER_DIGEST = filter_digest(NO_FILTER)
 
 
 @pytest.fixture
@@ -168,7 +178,7 @@ async def test_a_million_messages_are_read_slice_by_slice(here: Streams, databas
         chunk = await follower.next()
         assert 0 < len(chunk.changes) <= event_feed.MOST_MESSAGES
         assert chunk.start.index == n * len(chunk.changes)
-    reader = await here.reader(token=here.tokens.issue(epoch, Place(0, 999_990), NO_FILTER))
+    reader = await here.reader(token=here.tokens.issue(epoch, Place(0, 999_990), NO_FILTER_DIGEST))
     steps = await reader.until(10)
     assert [index for _, index, _, _ in steps] == list(range(999_990, 1_000_000))
 
@@ -201,7 +211,7 @@ async def test_tokens_around_the_floor(here: Streams, writer: EventWriter, datab
     await _purge(database, 2)
     for position, works in ((1, False), (2, True), (3, True)):
         for index in (0, 1):
-            token = here.tokens.issue(epoch, Place(position, index), NO_FILTER)
+            token = here.tokens.issue(epoch, Place(position, index), NO_FILTER_DIGEST)
             reader = here.begin(token=token)
             if works:
                 assert len(await reader.until(8 - 2 * position - index)) == 8 - 2 * position - index
@@ -239,9 +249,9 @@ async def test_tokens_of_another_epoch_and_beyond_the_head(
     await writer.accept(3)
     epoch = await _epoch(database)
     for token in (
-        here.tokens.issue("another", Place(0), NO_FILTER),
-        here.tokens.issue(epoch, Place(2), NO_FILTER),
-        here.tokens.issue(epoch, Place(1, 1), NO_FILTER),
+        here.tokens.issue("another", Place(0), NO_FILTER_DIGEST),
+        here.tokens.issue(epoch, Place(2), NO_FILTER_DIGEST),
+        here.tokens.issue(epoch, Place(1, 1), NO_FILTER_DIGEST),
     ):
         await _expired(here, here.begin(token=token), database)
 
@@ -345,6 +355,37 @@ async def test_without_the_permission_only_own_sends(here: Streams, writer: Even
     assert (await here.begin(AGENT, token=whole.token).refusal()).reason is Reason.FIELD_INVALID
 
 
+async def test_who_may_answer_sees_conversations(database: Database, writer: EventWriter) -> None:
+    """S10: without viewing history, replies to others' sends and others' answers come where one may answer, and nothing
+    else of these sends; not with `own_only`, and no longer once that right is gone."""
+    await add_principal(database, "agent")
+    theirs, now = await writer.accept(2), writer.clock.now_us()
+    async with database.write() as connection:
+        number = ("+447400000001", b"k" * 16)
+        opened = await conversations.add_reply(connection, "main", *number, None, now, review=False)
+    answer = await writer.accept(1, conversation_id=opened)
+    async with database.write() as connection:
+        await append_events(connection, [told(EventKind.REPLY_RECEIVED, "main", (theirs, 1), now)])
+    async with streams(database, heartbeat=0.05) as here:
+        before = await here.reader(AGENT, token=EARLIEST)
+        async with database.write() as connection:
+            everyone = {"permission": "start_conversations", "role_id": "everyone"}
+            await connection.execute(insert(role_grant).values(contact_point_id="main", **everyone))
+        assert (await before.refusal()).reason is Reason.STREAM_ENDED
+        seeing, own = [await here.reader(AGENT, token=EARLIEST, own_only=only) for only in (False, True)]
+        await seeing.until(2)
+        talk = await here.reader(token=EARLIEST, conversations_only=True)
+        await talk.until(2)
+        assert [one.change for one in talk.deliveries] == [one.change for one in seeing.deliveries]
+        found = [(one.change.origin.notification_id, one.change.kind.name) for one in seeing.deliveries]
+        assert found == [(answer, "STATE_CHANGED"), (theirs, "REPLY_RECEIVED")]
+        async with database.write() as connection:
+            await connection.execute(delete(role_grant).where(role_grant.c.permission == "start_conversations"))
+        assert (await seeing.refusal()).reason is Reason.STREAM_ENDED
+        assert before.deliveries == own.deliveries == []
+        assert len(talk.deliveries) == 2
+
+
 # --- the shared reader --------------------------------------------------------------------------------------------
 
 
@@ -433,9 +474,7 @@ async def test_heartbeats_advance_past_what_is_filtered_out(database: Database, 
         seen = len(reader.batches)
         await reader.until_batches(seen + 3)
         assert reader.deliveries == []
-        digest = filter_digest(
-            {"contact_points": ["quiet"], "topics": [], "notification": "", "crm_system": "", "principal": ""}
-        )
+        digest = filter_digest(NO_FILTER | {"contact_points": ["quiet"]})
         epoch = await _epoch(database)
         assert here.tokens.read(first, epoch, digest) == Place(0)
         assert here.tokens.read(reader.token, epoch, digest) == Place(1)

@@ -79,6 +79,7 @@ def _events_call(
     notification_id: str,
     crm_system: str,
     own_only: bool,
+    conversations_only: bool,
 ) -> Call[pb.StreamDeliveryEventsResponse]:
     request = pb.StreamDeliveryEventsRequest(
         resume_token=resume_token,
@@ -87,6 +88,7 @@ def _events_call(
         notification_id=notification_id,
         crm_system=crm_system,
         own_only=own_only,
+        conversations_only=conversations_only,
     )
     return Call(_SERVICE + "StreamDeliveryEvents", request, pb.StreamDeliveryEventsResponse)
 
@@ -104,12 +106,13 @@ def events(
     notification_id: str = "",
     crm_system: str = "",
     own_only: bool = False,
+    conversations_only: bool = False,
 ) -> Stream[pb.StreamDeliveryEventsResponse, event_pb2.DeliveryEvent]:
     """Delivery events without end: from now, from `EARLIEST`, or from right after the event whose token is given.
 
     Keep `event.resume_token` together with what you did about the event, and each is dealt with exactly once.
     """
-    call = _events_call(resume, contact_points, topics, notification_id, crm_system, own_only)
+    call = _events_call(resume, contact_points, topics, notification_id, crm_system, own_only, conversations_only)
     return Stream(call, lambda answer: answer.events, go_on=_after)
 
 
@@ -122,9 +125,10 @@ def event_batches(
     notification_id: str = "",
     crm_system: str = "",
     own_only: bool = False,
+    conversations_only: bool = False,
 ) -> Stream[pb.StreamDeliveryEventsResponse, pb.StreamDeliveryEventsResponse]:
     """As `events`, in batches as they come; one without events is a heartbeat with a newer token."""
-    call = _events_call(resume, contact_points, topics, notification_id, crm_system, own_only)
+    call = _events_call(resume, contact_points, topics, notification_id, crm_system, own_only, conversations_only)
     return Stream(call, lambda answer: (answer,), go_on=_after)
 
 

@@ -104,20 +104,22 @@ class GetMessageResponse(_message.Message):
     def __init__(self, message: _Optional[_Union[_message_pb2.MessageDetail, _Mapping]] = ...) -> None: ...
 
 class StreamDeliveryEventsRequest(_message.Message):
-    __slots__ = ("resume_token", "contact_point_ids", "topic_ids", "notification_id", "crm_system", "own_only")
+    __slots__ = ("resume_token", "contact_point_ids", "topic_ids", "notification_id", "crm_system", "own_only", "conversations_only")
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONTACT_POINT_IDS_FIELD_NUMBER: _ClassVar[int]
     TOPIC_IDS_FIELD_NUMBER: _ClassVar[int]
     NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
     CRM_SYSTEM_FIELD_NUMBER: _ClassVar[int]
     OWN_ONLY_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATIONS_ONLY_FIELD_NUMBER: _ClassVar[int]
     resume_token: str
     contact_point_ids: _containers.RepeatedScalarFieldContainer[str]
     topic_ids: _containers.RepeatedScalarFieldContainer[str]
     notification_id: str
     crm_system: str
     own_only: bool
-    def __init__(self, resume_token: _Optional[str] = ..., contact_point_ids: _Optional[_Iterable[str]] = ..., topic_ids: _Optional[_Iterable[str]] = ..., notification_id: _Optional[str] = ..., crm_system: _Optional[str] = ..., own_only: bool = ...) -> None: ...
+    conversations_only: bool
+    def __init__(self, resume_token: _Optional[str] = ..., contact_point_ids: _Optional[_Iterable[str]] = ..., topic_ids: _Optional[_Iterable[str]] = ..., notification_id: _Optional[str] = ..., crm_system: _Optional[str] = ..., own_only: bool = ..., conversations_only: bool = ...) -> None: ...
 
 class StreamDeliveryEventsResponse(_message.Message):
     __slots__ = ("events", "resume_token", "time")

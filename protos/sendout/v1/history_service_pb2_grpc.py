@@ -131,9 +131,10 @@ class HistoryServiceServicer(object):
         """Streams delivery events, each state change exactly once per pass and in order for each message,
         without gaps after a resume. Goes on until the client ends it.
 
-        Callers without VIEW_HISTORY follow their own sends only. Errors: RESUME_TOKEN_EXPIRED (its
-        `snapshot_token` starts at the newest event), FIELD_INVALID, CONTACT_POINT_NOT_FOUND,
-        TOPIC_NOT_FOUND, NOTIFICATION_NOT_FOUND, ROLE_REQUIRED, QUOTA_EXCEEDED, STREAM_ENDED.
+        Callers without VIEW_HISTORY follow their own sends, and the replies and answers of conversations
+        that they may read. Errors: RESUME_TOKEN_EXPIRED (its `snapshot_token` starts at the newest
+        event), FIELD_INVALID, CONTACT_POINT_NOT_FOUND, TOPIC_NOT_FOUND, NOTIFICATION_NOT_FOUND,
+        ROLE_REQUIRED, QUOTA_EXCEEDED, STREAM_ENDED.
 
         A retry is safe: call again with the last resume token that was dealt with.
         """

@@ -127,6 +127,14 @@ def _sendable(principal_id: str) -> tuple[ColumnElement[bool], ...]:
     return contact_point.c.enabled.is_(True), granted(contact_point.c.id, (Grant.SEND_NOTIFICATIONS,), principal_id)
 
 
+async def conversing(connection: AsyncConnection, principal_id: str) -> frozenset[str]:
+    """Ids of the contact points whose conversations the principal may read and answer."""
+    statement = select(contact_point.c.id).where(
+        granted(contact_point.c.id, (Grant.START_CONVERSATIONS,), principal_id)
+    )
+    return frozenset((await connection.execute(statement)).scalars())
+
+
 async def _set_lists(connection: AsyncConnection, point: ContactPoint) -> None:
     await connection.execute(delete(role_grant).where(role_grant.c.contact_point_id == point.id))
     rows = [

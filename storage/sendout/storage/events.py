@@ -49,6 +49,7 @@ class Origin:
     label_bytes: int
     trace_id: str
     accept_time: int
+    of_conversation: bool  # somebody's answer to a recipient
 
     @property
     def of_no_message(self) -> bool:
@@ -131,6 +132,7 @@ _ORIGIN = (
     notification.c.labels,
     notification.c.trace_id,
     notification.c.create_time,
+    notification.c.conversation_id.is_not(None).label("of_conversation"),
 )
 # The head comes with the rows, so that "nothing there" and "purged under the reader" are told apart.
 _PAGE = (
@@ -175,6 +177,7 @@ def _origin(
     labels: dict[str, str] | None,
     trace_id: str | None,
     accept_time: int | None,
+    of_conversation: bool,
 ) -> Origin:
     """All but the id is None where retention has taken the notification."""
     return Origin(
@@ -186,6 +189,7 @@ def _origin(
         len(json.dumps(labels, ensure_ascii=False).encode()) if labels else 0,
         trace_id or "",
         time_of(notification_id) if accept_time is None else accept_time,
+        bool(of_conversation),
     )
 
 

@@ -3,7 +3,8 @@
 `follow` is the same for subscribers of our own, which webhooks are.
 
 Order and completeness come from the dense positions; a subscriber only moves its place forward, and every token it
-hands out is that place. Whoever may not view history sees the events of its own sends.
+hands out is that place. Whoever may not view history sees the events of its own sends, and of the conversations that it
+may answer.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from sendout.domain.errors import Category, Reason, SendoutError, field_invalid,
 from sendout.domain.ids import parse_uuid
 from sendout.domain.permissions import Caller, Permission
 from sendout.server.commands.event_feed import Chunk, EventFeed, Follower, Unreachable
-from sendout.storage import events
+from sendout.storage import contact_points, events
 from sendout.storage.engine import Database
+from sendout.storage.event_log import EventKind
 from sendout.storage.events import Happening, Head, Origin
 
 _MOST_IDS = 100
@@ -79,6 +81,7 @@ class EventQuery:
     notification_id: str = ""
     crm_system: str = ""
     own_only: bool = False
+    conversations_only: bool = False
 
 
 Write = Callable[[Batch], Awaitable[None]]
@@ -86,7 +89,8 @@ Write = Callable[[Batch], Awaitable[None]]
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events a subscriber gets; what is empty does not filter. `kinds` are no part of a resume token."""
+    """Which events a subscriber gets; what is empty does not filter. `kinds` and `conversing` are no part of a resume
+    token."""
 
     contact_point_ids: frozenset[str]
     topic_ids: frozenset[str]
@@ -94,6 +98,8 @@ class EventFilter:
     crm_system: str
     principal_id: str  # empty: everybody's sends
     kinds: frozenset[int] = frozenset()
+    conversations_only: bool = False
+    conversing: frozenset[str] | None = None  # contact points whose conversations the principal sees beside its sends
 
     @cached_property
     def digest(self) -> bytes:
@@ -105,6 +111,7 @@ class EventFilter:
                 "notification": str(self.notification_id or ""),
                 "crm_system": self.crm_system,
                 "principal": self.principal_id,
+                "conversations": self.conversations_only,
             }
         )
 
@@ -118,14 +125,19 @@ class EventFilter:
             (not self.contact_point_ids or of_organisation or origin.contact_point_id in self.contact_point_ids)
             and (not self.topic_ids or origin.topic_id in self.topic_ids)
             and self.notification_id in (None, origin.notification_id)
-            and self.principal_id in ("", origin.principal_id)
+            and (self._owns(origin) or origin.contact_point_id in (self.conversing or ()))
         )
+
+    def _owns(self, origin: Origin) -> bool:
+        return self.principal_id in ("", origin.principal_id)
 
     def takes_change(self, change: Happening) -> bool:
         """Whether this event is wanted."""
         record = change.message.crm_record if change.message else None
         of_system = not self.crm_system or (record is not None and record.get("system") == self.crm_system)
-        return of_system and self.takes(change.origin) and (not self.kinds or change.kind in self.kinds)
+        talk = change.origin.of_conversation or change.kind is not EventKind.STATE_CHANGED
+        seen = talk or (self._owns(change.origin) and not self.conversations_only)
+        return of_system and seen and self.takes(change.origin) and (not self.kinds or change.kind in self.kinds)
 
 
 async def check_filters(
@@ -239,12 +251,17 @@ class StreamEvents:
                     caller.require(Permission.VIEW_HISTORY)
                 if sender is None:
                     raise not_found(Reason.NOTIFICATION_NOT_FOUND, "notification", query.notification_id)
+            limited = Permission.VIEW_HISTORY not in caller.permissions
+            besides = limited and not query.own_only
+            conversing = await contact_points.conversing(connection, caller.principal_id) if besides else None
         return EventFilter(
             frozenset(query.contact_point_ids),
             frozenset(query.topic_ids),
             identifier,
             query.crm_system,
-            "" if Permission.VIEW_HISTORY in caller.permissions and not query.own_only else caller.principal_id,
+            caller.principal_id if limited or query.own_only else "",
+            conversations_only=query.conversations_only,
+            conversing=conversing,
         )
 
     def _start(self, token: str, head: Head, wanted: EventFilter) -> Place:
@@ -273,6 +290,7 @@ class _Subscriber:
     def __init__(self, stream: StreamEvents, wanted: EventFilter, head: Head, place: Place, write: Write) -> None:
         self._stream, self._wanted, self._epoch, self._place, self._write = stream, wanted, head.epoch, place, write
         self._written = 0.0  # when, in monotonic seconds
+        self._looked = stream.clock.monotonic()  # at what the subscriber may see
         self._token = self._issue(place)  # of the last write that began
         self._own: Follower | None = None
 
@@ -291,6 +309,7 @@ class _Subscriber:
         """One chunk, wherever it comes from, or one wait; answers whether the head is reached."""
         if self._stream.draining:
             raise self._ended("This server is stopping.", 0.1)
+        await self._look_again()
         feed = self._stream.feed
         chunk = feed.chunk_after(self._epoch, self._place)
         if chunk is not None:
@@ -304,6 +323,17 @@ class _Subscriber:
         if self._until_heartbeat() <= 0:
             await self._deliver(self._heartbeat())
         return live
+
+    async def _look_again(self) -> None:
+        """End the stream of somebody who may answer at other contact points by now; the next one goes on with those."""
+        stream, seen = self._stream, self._wanted.conversing
+        if seen is None or stream.clock.monotonic() < self._looked + stream.limits.heartbeat:
+            return
+        self._looked = stream.clock.monotonic()
+        async with stream.database.read() as connection:
+            now = await contact_points.conversing(connection, self._wanted.principal_id)
+        if now != seen:
+            raise self._ended("What you may see is not what it was.", 0.1)
 
     async def _read(self) -> tuple[Chunk | None, bool]:
         """A chunk of this subscriber's own, and whether it is the last there is."""

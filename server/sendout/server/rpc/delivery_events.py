@@ -40,6 +40,7 @@ def _query(request: StreamDeliveryEventsRequest) -> EventQuery:
         notification_id=request.notification_id,
         crm_system=request.crm_system,
         own_only=request.own_only,
+        conversations_only=request.conversations_only,
     )
 
 

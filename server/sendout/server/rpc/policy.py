@@ -75,7 +75,7 @@ _SERVICES: dict[str, dict[str, Rule]] = {
         "GetTopicSeries": _HISTORY,
         "ListRecentMessages": _HISTORY,
         "GetMessage": _HISTORY,
-        "StreamDeliveryEvents": _ANYONE,  # without VIEW_HISTORY: own sends only
+        "StreamDeliveryEvents": _ANYONE,  # without VIEW_HISTORY: own sends, and conversations
         "ExportMessages": _HISTORY,
     },
     "ContactPointService": {

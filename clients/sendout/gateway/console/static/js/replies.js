@@ -1,40 +1,72 @@
-// Replies: fills the list and the thread and looks for news every few seconds while somebody is at the page. What
-// recipients wrote is theirs to choose: it only ever becomes text.
+// Replies: fills the list and the thread, and again whenever the server tells of news. What recipients wrote is theirs to
+// choose: it only ever becomes text.
 
 import { confirmed } from "./dialogs.js";
 import { announce, element, foreign, plural } from "./dom.js";
-import { all, call, Refused } from "./server.js";
+import { all, call, follow, Refused } from "./server.js";
 import { STATES } from "./states.js";
 import { told } from "./times.js";
 
-const EVERY = 2000; // milliseconds between two looks
+const TOGETHER = 200; // milliseconds in which news is looked at once
+const AGAIN = 2000; // milliseconds until a look that did not work is tried again
 const PAGE = 50;
 const ATTENTION = 20 * 60_000; // milliseconds after the last touch: from then on the session may run out
 
-let touched = Date.now();
-for (const kind of ["pointermove", "pointerdown", "keydown", "scroll"]) {
-  addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
-}
-
 const root = document.getElementById("replies");
 const labels = new Map([...document.querySelectorAll("data.label")].map((one) => [one.value, one.textContent]));
+const looks = new Set();
+let soon;
 
-/** Runs `look` now and again and again; says at `problem` when it does not work, until it does. */
+/** Looks now and whenever there is news; says at `problem` when it does not work, until it does. */
 function watch(look, problem) {
-  let ended = false;
   const once = async () => {
     try {
-      if (!document.hidden && Date.now() - touched < ATTENTION) await look();
+      await look();
       problem.hidden = true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (problem.hidden) problem.textContent = `${error.message}${error.http === 403 ? " Ask an administrator: Outbound Roles › Start Conversations." : ""}`;
       problem.hidden = false;
-      ended = error.http === 403 || error.http === 404;
+      if (error.http === 403 || error.http === 404) looks.delete(once);
+      else setTimeout(once, AGAIN);
     }
-    if (!ended) setTimeout(once, EVERY);
   };
-  return once();
+  looks.add(once);
+  once();
+}
+
+function news() {
+  clearTimeout(soon);
+  soon = setTimeout(() => looks.forEach((look) => look()), TOGETHER);
+}
+
+/** Follows the conversations while somebody is at the page: an open stream keeps the session from running out. */
+function listen() {
+  let unfollow;
+  let away;
+  const leave = () => {
+    unfollow?.();
+    unfollow = undefined;
+  };
+  const stay = () => {
+    clearTimeout(away);
+    if (document.hidden) return leave();
+    away = setTimeout(leave, ATTENTION);
+    unfollow ??= follow("/v1/events:stream?conversations_only=true", { message: first(news), trouble: news });
+  };
+  for (const kind of ["pointermove", "pointerdown", "keydown", "scroll"]) addEventListener(kind, stay, { passive: true });
+  document.addEventListener("visibilitychange", stay);
+  addEventListener("pagehide", leave);
+  stay();
+}
+
+/** Calls `then` for the first batch of a stream, which says that it is open, and for each one with events. */
+function first(then) {
+  let open = false;
+  return ({ events = [] }) => {
+    if (!open || events.length) then();
+    open = true;
+  };
 }
 
 function watchList() {
@@ -77,7 +109,7 @@ function watchList() {
   older.addEventListener("click", () => {
     size = Math.min(size * 4, 1000);
     shown = "";
-    look();
+    news();
   });
   watch(look, document.getElementById("list-problem"));
 }
@@ -179,4 +211,5 @@ if (root) {
   watchList();
   const section = document.querySelector("[data-conversation]");
   if (section) watchThread(section);
+  listen();
 }
