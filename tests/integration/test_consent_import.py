@@ -22,7 +22,7 @@ from sendout.storage.engine import Database
 from sendout.storage.tables import consent, message
 from tests.integration.pipeline import CALLER, GOOD, Pipeline, add_contact_point, pipeline, plain_numbers
 from tests.integration.seed import caller, refusal
-from tests.integration.test_consents import ACCOUNTS, READING, audited, key, stopped, word
+from tests.integration.test_consents import ACCOUNTS, READING, audited, key, word
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def test_an_import_ends_what_waits(pipe: Pipeline, importing: ImportConsen
     assert await pipe.counts(sent) == {"QUEUED": 500, "SUPPRESSED": 3_500, "done": False}
     assert await pipe.counts(other) == {"QUEUED": 9, "SUPPRESSED": 1, "done": False}
     assert await pipe.tally("default") == {"accepted": 4_010, "other": 3_501}
-    assert await stopped(pipe) == []  # none of them was on its way out
+    assert await pipe.stopped() == []  # none of them was on its way out
 
 
 async def test_an_import_stops_what_is_claimed(pipe: Pipeline, importing: ImportConsents) -> None:
@@ -170,9 +170,9 @@ async def test_an_import_stops_what_is_claimed(pipe: Pipeline, importing: Import
         of_sent = message.c.notification_id == sent
         await connection.execute(message.update().where(of_sent, message.c.index == 1).values(state=3))
     await imported(importing, [word(number) for number in GOOD])
-    assert await stopped(pipe) == [f"main|{key(GOOD[1]).hex()}"]
+    assert await pipe.stopped() == [f"main|{key(GOOD[1]).hex()}"]
     await imported(importing, [word(GOOD[1], "OPTED_IN")])
-    assert await stopped(pipe) == []
+    assert await pipe.stopped() == []
 
 
 async def test_nothing_is_recorded_before_the_end(pipe: Pipeline, importing: ImportConsents) -> None:
