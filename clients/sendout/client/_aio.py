@@ -12,6 +12,7 @@ import grpc.aio
 from sendout.client._calls import Answer, Call, Item, Last, Listing, Steps, Stream, merged
 from sendout.client._channel import OPTIONS, AuthorizedChannel, Base
 from sendout.client._tracing import aio_interceptors
+from sendout.client.statuses import FirstStatus
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -52,11 +53,13 @@ class AsyncDriver(Base):
     async def _perform(self, call: Call[Answer]) -> Answer:
         attempts, start = self._attempts(call), self._channel.starter(call)
         while True:
+            begun = start(timeout=attempts.remaining())
+            first = FirstStatus(begun)
             try:
-                answer: Answer = await start(timeout=attempts.remaining())
+                answer: Answer = await begun
                 return answer
             except grpc.RpcError as error:
-                pause = attempts.after(self._typed(error, call))
+                pause = attempts.after(self._typed(first.behind(error), call))
             await asyncio.sleep(pause)
 
     async def _run(self, steps: Steps[R]) -> R:

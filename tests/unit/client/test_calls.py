@@ -219,7 +219,7 @@ async def test_a_deadline_holds(server: FakeServer, either: Either) -> None:
         await either.call("whoami")
     remaining = server.calls[-1].remaining
     assert remaining is not None
-    assert remaining <= 0.2
+    assert remaining < 0.25  # gRPC rounds it up a little
 
 
 async def test_calls_have_a_deadline_by_default(server: FakeServer) -> None:
@@ -229,7 +229,7 @@ async def test_calls_have_a_deadline_by_default(server: FakeServer) -> None:
         client.whoami()
     remaining = server.calls[-1].remaining
     assert remaining is not None
-    assert 20 < remaining <= 30
+    assert 20 < remaining < 31  # gRPC rounds it up a little
     assert "authorization" not in server.calls[-1].metadata
 
 
