@@ -26,9 +26,10 @@ from sendout.domain.permissions import Caller, Permission
 from sendout.domain.states import State
 from sendout.server.commands.drafting import Drafts
 from sendout.server.commands.event_feed import EventFeed
+from sendout.server.commands.event_filters import EventQuery
 from sendout.server.commands.headers import Header, NewRecipient
 from sendout.server.commands.send_notification import SendNotification
-from sendout.server.commands.stream_events import Batch, EventQuery, StreamEvents
+from sendout.server.commands.stream_events import Batch, StreamEvents
 from sendout.server.rpc.delivery_events import response_of
 from sendout.storage.changes import Change, FactsCache, apply
 from sendout.storage.engine import Database

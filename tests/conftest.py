@@ -13,18 +13,50 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from xdist.scheduler import LoadScopeScheduling
 
 from sendout.storage.engine import Database
 from sendout.storage.migrate import migrate
+from tests.security import ITEMS, PROPERTY, told
 
 for name in [name for name in os.environ if name.startswith("SENDOUT_") and not name.startswith("SENDOUT_TEST_")]:
     del os.environ[name]
 # The PostgreSQL wheel locks in here and warns where it is missing or open to others.
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="sox")
 atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
+
+
+class OneSiteForEachModule(LoadScopeScheduling):
+    """The browser tests of a module share a site and stay together; everything else goes to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/browser/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSiteForEachModule:
+    """How tests are spread over processes. Marks of groups do nothing under the pytest and pytest-xdist of the lock."""
+    return OneSiteForEachModule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a test proves of the security list goes into its reports, which also come from other processes."""
+    for item in items:
+        for marker in item.iter_markers("security"):
+            row, proved = marker.args
+            if proved not in ITEMS.get(row, ()):
+                raise pytest.UsageError(f"{item.nodeid}: tests/security.py does not list {marker.args}")
+            item.user_properties.append((PROPERTY, (row, proved)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """How much of the security list holds."""
+    reports = [one for kind in terminalreporter.stats.values() for one in kind if isinstance(one, pytest.TestReport)]
+    for line in told(reports, whole=config.args_source is pytest.Config.ArgsSource.TESTPATHS):
+        terminalreporter.write_line(line)
 
 
 @dataclass

@@ -18,7 +18,8 @@ from sendout.domain.ids import uuid7
 from sendout.domain.permissions import Caller, Permission
 from sendout.domain.states import ReasonCode, State
 from sendout.server.commands.event_feed import EventFeed, Waker
-from sendout.server.commands.stream_events import Batch, Delivery, EventQuery, StreamEvents, StreamLimits
+from sendout.server.commands.event_filters import EventQuery
+from sendout.server.commands.stream_events import Batch, Delivery, StreamEvents, StreamLimits
 from sendout.storage import notifications
 from sendout.storage.changes import Change, FactsCache, apply
 from sendout.storage.engine import Database

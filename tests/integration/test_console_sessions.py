@@ -56,6 +56,7 @@ async def with_session(site: Web, verb: str, path: str, token: str, headers: dic
     return await site.call(verb, path, key="", headers={"Cookie": f"{COOKIE}={token}"} | headers, **given)
 
 
+@pytest.mark.security("console", "cookies flagged")
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Web) -> None:
     """It is HttpOnly, SameSite=Lax, for this host alone and ends with the browser; the token stands nowhere else."""
     answer = await sign_in(site)
@@ -68,6 +69,22 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Web) 
     assert morsel.value not in page.content.decode()
 
 
+@pytest.mark.security("console", "cookies flagged")
+async def test_over_https_the_cookie_goes_nowhere_else(site: Web) -> None:
+    """Where people come over https it is Secure and bound to the host by its name; without https nobody signs in."""
+    body = {"password": {"userId": "robin", "password": PASSWORD}}
+    async with web(site.target, trusted_proxies=("127.0.0.1",)) as secure:
+        headers = own(secure, Origin=secure.base.replace("http:", "https:"))
+        over_https = headers | {"X-Forwarded-Proto": "https"}
+        answer = await secure.call("POST", "/sign-in", key="", json=body, headers=over_https)
+        (morsel,) = SimpleCookie(answer.headers["Set-Cookie"]).values()
+        assert (morsel.key, morsel["secure"], morsel["httponly"]) == (f"__Host-{COOKIE}", True, True)
+        assert (morsel["samesite"], morsel["path"], morsel["domain"]) == ("lax", "/", "")
+        plain = await secure.call("POST", "/sign-in", key="", json=body, headers=headers)
+        assert (plain.status, "Set-Cookie" in plain.headers) == (403, False)
+
+
+@pytest.mark.security("console", "CSRF with and without token")
 async def test_a_change_needs_the_token_of_its_session(site: Web) -> None:
     """A send with no, a wrong or another session's CSRF token is refused; with that of its session it goes."""
     token = cookie_of(await sign_in(site)).value
@@ -84,6 +101,7 @@ async def test_a_change_needs_the_token_of_its_session(site: Web) -> None:
     assert len(listed.json["notifications"]) == 1
 
 
+@pytest.mark.security("console", "cross-site fetch metadata")
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 async def test_other_sites_can_do_nothing(site: Web, headers: dict[str, str]) -> None:
     """What the browser says to come from elsewhere is refused, though it brings cookie and token; so is signing in."""
@@ -97,6 +115,7 @@ async def test_other_sites_can_do_nothing(site: Web, headers: dict[str, str]) ->
     assert "notifications" not in (await site.call("GET", "/v1/notifications")).json
 
 
+@pytest.mark.security("console", "cross-site fetch metadata")
 async def test_a_change_that_does_not_say_where_it_comes_from_is_refused(site: Web) -> None:
     """Neither Origin nor Sec-Fetch-Site: no browser of today posts so."""
     token = cookie_of(await sign_in(site)).value
@@ -112,6 +131,7 @@ async def test_forms_cannot_post(site: Web) -> None:
         assert answer.status == 415
 
 
+@pytest.mark.security("console", "session fixation")
 async def test_a_session_cannot_be_fixed(site: Web) -> None:
     """Signing in never adopts the session that a browser brings, and ends it where it was one."""
     planted = cookie_of(await sign_in(site)).value
@@ -121,6 +141,7 @@ async def test_a_session_cannot_be_fixed(site: Web) -> None:
     assert (await with_session(site, "GET", "/v1/session", fresh, own(site))).status == 200
 
 
+@pytest.mark.security("console", "logout kills the session")
 async def test_signing_out_ends_the_session(site: Web) -> None:
     """The cookie goes, and whoever kept a copy of it has nothing: pages lead to signing in, calls are refused."""
     token = cookie_of(await sign_in(site)).value
@@ -147,6 +168,7 @@ async def test_after_signing_in_one_stays_here(site: Web) -> None:
         assert 'data-then="/"' in page.content.decode()
 
 
+@pytest.mark.security("console", "frame denied")
 async def test_pages_run_nothing_foreign_and_show_in_no_frame(site: Web) -> None:
     """The policy lets in our own files and nothing inline, and no page shows itself in a frame."""
     token = cookie_of(await sign_in(site)).value

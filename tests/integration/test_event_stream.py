@@ -19,7 +19,8 @@ from sendout.domain.errors import Category, Reason
 from sendout.domain.permissions import Caller
 from sendout.domain.states import ReasonCode, State
 from sendout.server.commands import event_feed
-from sendout.server.commands.stream_events import Batch, EventQuery
+from sendout.server.commands.event_filters import EventQuery
+from sendout.server.commands.stream_events import Batch
 from sendout.storage import conversations
 from sendout.storage.engine import Database
 from sendout.storage.event_log import EventKind, append_events, told

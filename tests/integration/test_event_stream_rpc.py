@@ -152,6 +152,7 @@ async def test_a_batch_stays_below_its_size(running: Running, writer: EventWrite
     assert max(sizes) <= 300 * 1024
 
 
+@pytest.mark.security("limits", "slow read")
 async def test_a_client_that_reads_nothing_is_closed(running: Running, writer: EventWriter) -> None:
     """5.6: a client that stops reading is ended after the write limit; what it reads later ends with UNAVAILABLE and
     the token of the last event it was given, from which it goes on without gap or repeat."""

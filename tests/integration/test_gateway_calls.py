@@ -11,7 +11,9 @@ import grpc.aio
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2
+from yarl import URL
 
+from sendout.gateway.transcode import incoming
 from sendout.gateway.transcode.calls import upload
 from sendout.gateway.transcode.contract import bindings
 from sendout.gateway.transcode.incoming import Incoming
@@ -115,6 +117,7 @@ async def test_a_whole_upload(site: Web, probe: Probe) -> None:
     assert answer.json == {"acceptedCount": 501}
 
 
+@pytest.mark.security("limits", "missing deadline")
 async def test_what_goes_on_to_the_server(site: Web, probe: Probe) -> None:
     """Credentials and trace go on as they are, and nothing else a client may send; a deadline is always there."""
     trace = f"00-{'5' * 32}-{'6' * 16}-01"
@@ -135,6 +138,28 @@ async def test_deadlines(site: Web, probe: Probe, name: str, value: str) -> None
     answer = await site.call("GET", "/v1/topics", headers={"X-Request-Timeout": "0.1"})
     assert (answer.status, answer.error["status"]) == (504, "DEADLINE_EXCEEDED")
     assert "not known" in answer.error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/notifications", "/sign-in"])
+async def test_a_body_has_to_come_in_time(site: Web, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that comes drop by drop is given up as a whole: 408, and the connection is closed."""
+    monkeypatch.setattr(incoming, "_BODY_S", 0.2)
+    address = URL(site.base)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: {address.authority}\r\nOrigin: {site.base}\r\n".encode())
+    writer.write(b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    async def drip() -> None:
+        while True:
+            writer.write(b"1\r\n{\r\n")
+            await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    answer = await asyncio.wait_for(reader.read(), 5)  # to the end of the connection
+    dripping.cancel()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"FIELD_INVALID" in answer
 
 
 @pytest.mark.parametrize("code", HTTP_STATUS)
@@ -248,6 +273,7 @@ async def test_only_https_off_this_machine(target: str) -> None:
         assert "max-age" in answer.headers["Strict-Transport-Security"]
 
 
+@pytest.mark.security("console", "frame denied")
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api", "/api/style.css", "/openapi.json", "/v1/whoami", "/v1/no"])
 async def test_every_answer_is_protected(site: Web, path: str) -> None:
     """Pages, probes, answers and errors all forbid framing, sniffing and foreign content."""

@@ -246,6 +246,7 @@ async def test_bodies_that_cannot_be_read(site: Web, content: bytes, headers: di
     assert (answer.status, answer.reason) == (status, "FIELD_INVALID"), answer.content
 
 
+@pytest.mark.security("limits", "message > 4 MiB")
 async def test_limits(site: Web) -> None:
     """Too large a body, declared or not, a head or an address is refused in the same form as everything."""
     large = b'{"text": "' + b"x" * (4 << 20) + b'"}'

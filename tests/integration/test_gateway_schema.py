@@ -27,6 +27,8 @@ from tests.integration.gateway_site import Web, gateway_before_server
 METHODS = {binding.method.name: binding.method for binding in bindings()}
 EXAMPLES = 10  # of each call, good and bad ones: about half a minute in all
 
+STREAMS_S = "0.2"
+
 
 @schemathesis.serializer("application/x-ndjson")
 def write_lines(_context: Any, value: Any) -> bytes:
@@ -42,7 +44,12 @@ def read_lines(_context: Any, response: Any) -> Any:
 
 
 def no_fault(_context: Any, response: Any, case: Any) -> None:
-    """No answer is a fault, unless the server does not offer the call yet and says so in the contract's words."""
+    """No answer is a fault, unless the server does not offer the call yet and says so in the contract's words.
+
+    A stream may meet the short deadline that it is given here.
+    """
+    if response.status_code == 504 and case.headers.get("X-Request-Timeout") == STREAMS_S:
+        return
     if response.status_code == 501:
         assert response.json()["error"]["details"][0]["reason"] == "NOT_IMPLEMENTED"
         return
@@ -85,7 +92,7 @@ def hold_to_it(operation: Any, mode: GenerationMode, site: Web) -> None:
     def run(case: Any) -> None:
         case.headers = {key: value for key, value in (case.headers or {}).items() if key != "X-Request-Timeout"}
         if METHODS[name].server_streaming:
-            case.headers["X-Request-Timeout"] = "0.2"  # some of them would not end
+            case.headers["X-Request-Timeout"] = STREAMS_S  # some of them would not end
         headers = {"Authorization": f"Bearer {site.key}"}
         case.call_and_validate(base_url=site.base, headers=headers, checks=checks_of(name), timeout=20)
 

@@ -286,6 +286,7 @@ async def test_unknown_methods_are_unimplemented(running: Running) -> None:
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+@pytest.mark.security("limits", "missing deadline")
 async def test_a_call_without_a_deadline_gets_one(database: Database, clock: Any) -> None:
     """A unary call that carries no deadline ends by ours, and its handler is cancelled."""
     running = Running(database, clock, unary_deadline_s=0.2)

@@ -95,6 +95,8 @@ def listening(settings: GatewaySettings) -> Iterator[socket.socket]:
         said = error.strerror or "it cannot be used"
         raise ConfigError(f"Cannot listen on {settings.listen}: {said}. Is something else using it?") from None
     with listener:
+        # Connections inherit it; asyncio leaves them without, and each answer would wait 40 ms for the client's ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

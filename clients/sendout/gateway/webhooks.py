@@ -10,10 +10,12 @@ import logging
 from collections import defaultdict
 
 import grpc.aio
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sendout.gateway.transcode.incoming import ClientGone, Incoming
+from sendout.gateway.transcode.refusals import Refusal
 from sendout.gateway.upstream import Upstream
 from sendout.v1 import webhook_service_pb2
 
@@ -21,6 +23,7 @@ MOST_BODY = 64 << 10
 """Bytes of a call's body; the server takes no more either."""
 
 _METHOD = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"].methods_by_name["HandleWebhook"]
+_BODY_S = 10.0  # seconds for a whole body
 _ANSWER_S = 10.0  # providers wait no longer than 15 s
 _OURS = frozenset({"cookie"})
 _log = logging.getLogger("sendout.gateway")
@@ -30,9 +33,12 @@ def routes(upstream: Upstream) -> list[Route]:
     """`POST /webhooks/CARRIER/KIND`."""
 
     async def take(request: Request) -> Response:
-        body = await _body(request)
-        if body is None:
-            return Response(status_code=413)
+        try:
+            body = await Incoming(request.scope, request.receive).content(MOST_BODY, _BODY_S)
+        except ClientGone:
+            return Response(status_code=400)  # nobody hears it
+        except Refusal as refusal:
+            return Response(refusal.content(), refusal.http, dict(refusal.headers), "application/json")
         call = webhook_service_pb2.HandleWebhookRequest(
             carrier=request.path_params["carrier"],
             kind=request.path_params["kind"],
@@ -48,19 +54,6 @@ def routes(upstream: Upstream) -> list[Route]:
         return Response(answer.body, answer.status, media_type=answer.content_type or None)
 
     return [Route("/webhooks/{carrier}/{kind}", take, methods=["POST"])]
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body, or None where it is too long; no more than that is read."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BODY:
-                return None
-    except ClientDisconnect:
-        return None  # nobody hears the answer
-    return bytes(body)
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -9,7 +9,6 @@ import enum
 import functools
 import hmac
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -99,6 +98,9 @@ _SHORTEST_E164 = 8
 
 # What copying from address books and chats leaves around a number: bidi marks, zero-width characters, soft hyphens.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+# Of what looks like ASCII only full-width forms and blanks count as such: NFKC would make a digit of a footnote mark.
+_PLAIN = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+_PLAIN |= dict.fromkeys((0x00A0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), 0x20)
 _TEL_SCHEME = re.compile(r"tel:\s*", re.IGNORECASE)
 _EXTENSION = re.compile(r"[0-9)][ ,;]*(?:extension|extn|ext|x|#)[ .:=]*[0-9]{1,9}#?", re.IGNORECASE | re.ASCII)
 _ALLOWED = re.compile(r"[ (]*\+?[0-9 ().\-/]*")
@@ -198,7 +200,7 @@ def _compact(typed: str) -> str | NumberProblem:
     text = typed.strip()
     if len(text) > _LONGEST_TYPED:
         return NumberProblem.TOO_LONG
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).strip()
+    text = _INVISIBLE.sub("", text.translate(_PLAIN)).strip()
     if scheme := _TEL_SCHEME.match(text):
         text = text[scheme.end() :]
     if not text:

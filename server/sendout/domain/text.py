@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from sendout.domain import limits
+
 
 class Encoding(enum.IntEnum):
     """How a whole text travels: 7-bit septets if the GSM alphabet has every character, else 16-bit units."""
@@ -129,8 +131,11 @@ def units_left(text: str, *, reference_bits: int = 8) -> int:
 
 
 def normalise(text: str) -> str:
-    """Return the text in NFC: a decomposed é would cost double and force the 16-bit encoding."""
-    return unicodedata.normalize("NFC", text)
+    """Return the text in NFC: a decomposed é would cost double and force the 16-bit encoding.
+
+    A text that is too long to be sent stays as it is: long runs of combining marks take quadratic time to put in order.
+    """
+    return unicodedata.normalize("NFC", text) if len(text) <= limits.MAX_TEXT else text
 
 
 def forcing_characters(text: str) -> list[tuple[int, str, str]]:

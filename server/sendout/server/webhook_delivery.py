@@ -21,7 +21,8 @@ from sendout.domain.clock import Clock
 from sendout.domain.cursors import Place
 from sendout.domain.errors import SendoutError
 from sendout.domain.webhooks import WebhookSubscription, retry_wait
-from sendout.server.commands.stream_events import Batch, Delivery, EventFilter, StreamEvents
+from sendout.server.commands.event_filters import EventFilter
+from sendout.server.commands.stream_events import Batch, Delivery, StreamEvents
 from sendout.server.webhook_calls import Answered, WebhookCalls
 from sendout.storage import webhook_subscriptions as store
 from sendout.storage.engine import Database

@@ -160,6 +160,8 @@ FORGED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.security("webhooks in", "no/wrong signature")
+@pytest.mark.security("webhooks in", "altered body or URL")
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
 async def test_what_is_not_signed_as_it_came_is_refused(site: Site, forged: dict[str, Any]) -> None:
     """A call whose signature is missing, or of another token, address or content, is answered 403 and not stored."""
@@ -180,6 +182,7 @@ async def test_both_tokens_hold_while_they_are_changed() -> None:
     assert [(await after.call(DELIVERED, token=token)).status for token in (TOKEN, OTHER)] == [403, 204]
 
 
+@pytest.mark.security("webhooks in", "replay")
 async def test_a_repeated_call_is_the_same_receipt(site: Site) -> None:
     """Replay: a call that comes again makes an equal receipt and an equal reply, which the intake keeps once."""
     for _ in range(2):
@@ -219,6 +222,7 @@ async def test_without_an_address_there_is_no_webhook() -> None:
     assert (await Site(public_url=None).call(DELIVERED)).status == 404
 
 
+@pytest.mark.security("webhooks in", "oversize")
 async def test_a_long_body_is_refused_unread(site: Site) -> None:
     """64 KiB are taken, one byte more is answered 413."""
     frame = len(urlencode(REPLY | {"Body": ""}))

@@ -110,6 +110,7 @@ def test_a_message_has_its_timeline(server: FakeServer, run: Run) -> None:
     assert "2026-01-01 00:00:00 UTC  sent   The carrier took it." in done.stdout
 
 
+@pytest.mark.security("inputs", "CSV/formula starts in exports")
 def test_export_is_csv_that_runs_nothing(server: FakeServer, run: Run) -> None:
     """An export has numbers in full and the CRM record, and what others wrote cannot become a formula."""
     record = CrmRecord(system="=cmd()", object="Lead", record_id="00Q1")

@@ -24,6 +24,7 @@ def test_everything_else_stays(text: str) -> None:
     assert safe_cell(text) == text
 
 
+@pytest.mark.security("inputs", "CSV/formula starts in exports")
 @given(st.text())
 def test_no_cell_begins_a_formula(text: str) -> None:
     """Whatever is exported, no cell of the file begins a formula, and the text is still in it."""

@@ -52,6 +52,7 @@ def test_table(typed: str, region: str, result: PhoneNumber | NumberProblem) -> 
     assert parse(typed, region) == result
 
 
+@pytest.mark.security("inputs", "Arabic-Indic and superscript digits in numbers")
 @pytest.mark.parametrize(
     ("typed", "region", "result"),
     [
@@ -68,6 +69,15 @@ def test_table(typed: str, region: str, result: PhoneNumber | NumberProblem) -> 
         ("14155552671", "US", US),
         ("011 44 7400 123456", "US", GB),
         ("+٤٤٧٤٠٠١٢٣٤٥٦", "", NumberProblem.NOT_A_NUMBER),
+        ("+44740012345٦", "", NumberProblem.NOT_A_NUMBER),
+        ("+44740012345⁶", "", NumberProblem.NOT_A_NUMBER),
+        ("+447400123456¹", "", NumberProblem.NOT_A_NUMBER),
+        ("⁺447400123456", "", NumberProblem.NOT_A_NUMBER),
+        ("+44740012345₆", "", NumberProblem.NOT_A_NUMBER),
+        ("+44740012345⑥", "", NumberProblem.NOT_A_NUMBER),
+        ("+44740012345𝟔", "", NumberProblem.NOT_A_NUMBER),
+        ("+44740012345६", "", NumberProblem.NOT_A_NUMBER),
+        ("＋４４　（０）７４００－１２３４５６", "", GB),
         ("++447400123456", "", NumberProblem.NOT_A_NUMBER),
         ("+44+7400123456", "", NumberProblem.NOT_A_NUMBER),
         ("447400+123456", "GB", NumberProblem.NOT_A_NUMBER),

@@ -351,6 +351,18 @@ def test_normalising_composes() -> None:
     assert normalise("e\u0301\u2126") == "éΩ"
 
 
+def test_what_is_too_long_to_send_is_not_composed() -> None:
+    """The longest text that can be sent is composed, one character more is not: its marks could take minutes."""
+    assert normalise("e\u0301" * 2_000) == "é" * 2_000
+    assert normalise("e\u0301" * 2_000 + "e") == "e\u0301" * 2_000 + "e"
+
+
+@pytest.mark.security("inputs", "NUL")
+@pytest.mark.security("inputs", "C0/C1")
+@pytest.mark.security("inputs", "bidi overrides and isolates")
+@pytest.mark.security("inputs", "zero-width")
+@pytest.mark.security("inputs", "tag characters")
+@pytest.mark.security("inputs", "lone surrogates")
 @pytest.mark.parametrize(
     "char",
     [

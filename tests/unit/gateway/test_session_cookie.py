@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from http.cookies import SimpleCookie
 
+import pytest
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from sendout.gateway.console.sessions import SecretCookie, csrf_token
 
 
+@pytest.mark.security("console", "cookies flagged")
 def test_over_https_it_is_bound_to_the_host() -> None:
     """Its name begins with __Host-, and it has Secure, HttpOnly, SameSite, the root path and no domain."""
     response = Response()

@@ -58,6 +58,7 @@ async def call(remaining: float | None) -> tuple[Any, bool]:
     return context.code, bool(began)
 
 
+@pytest.mark.security("limits", "deadline 0")
 @pytest.mark.parametrize("remaining", [0.0, 0.049])
 async def test_a_deadline_too_short_begins_nothing(remaining: float) -> None:
     """With less than 50 ms left the call is refused before its handler."""

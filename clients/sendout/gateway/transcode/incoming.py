@@ -15,7 +15,8 @@ MOST_BODY = 4 << 20
 """Bytes of a body, and of a line of a streamed one: what the server takes in one message."""
 
 _LONGEST_S = 86_400.0  # longer deadlines are cut to this
-_BODY_S = 30.0  # seconds for a whole body, or for the next piece of a streamed one
+_BODY_S = 30.0  # seconds for a whole body
+_PIECE_S = 30.0  # seconds for the next piece of a streamed one
 _JSON = frozenset({"application/json"})
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"})
 _GRPC_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])", re.ASCII)
@@ -67,16 +68,25 @@ class Incoming:
 
     async def body(self) -> bytes:
         """The whole body; JSON where there is any. Raises Refusal where it is too large, too slow or something else."""
-        length = self.headers.get("content-length", "")
-        if length.isascii() and length.isdigit() and int(length) > MOST_BODY:
-            raise _too_large("The body")
-        content = bytearray()
-        async for chunk in self.chunks():
-            content += chunk
-            if len(content) > MOST_BODY:
-                raise _too_large("The body")
+        content = await self.content(MOST_BODY, _BODY_S)
         if content:
             self._check_kind(_JSON, "application/json")
+        return content
+
+    async def content(self, most: int, seconds: float) -> bytes:
+        """The whole body, of any kind. Raises Refusal where it has more bytes than `most` or takes more `seconds`."""
+        length = self.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length) > most:
+            raise _too_large("The body", most)
+        content = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                async for chunk in self.chunks():
+                    content += chunk
+                    if len(content) > most:
+                        raise _too_large("The body", most)
+        except TimeoutError:
+            raise unreadable(f"The body did not come within {seconds:g} seconds.", http=408) from None
         return bytes(content)
 
     async def lines(self) -> AsyncIterator[bytes]:
@@ -90,7 +100,7 @@ class Incoming:
                 if line.strip():
                     yield _limited(line)
             if len(rest) > MOST_BODY:
-                raise _too_large("A line")
+                raise _too_large("A line", MOST_BODY)
         if rest.strip():
             yield bytes(rest)
 
@@ -99,10 +109,10 @@ class Incoming:
         more = True
         while more:
             try:
-                async with asyncio.timeout(_BODY_S):
+                async with asyncio.timeout(_PIECE_S):
                     message = await self._receive()
             except TimeoutError:
-                raise unreadable(f"Nothing came for {_BODY_S:.0f} seconds.", http=408) from None
+                raise unreadable(f"Nothing came for {_PIECE_S:g} seconds.", http=408) from None
             if message["type"] == "http.disconnect":
                 raise ClientGone
             more = message.get("more_body", False)
@@ -128,9 +138,10 @@ class Incoming:
 
 def _limited(line: bytearray) -> bytes:
     if len(line) > MOST_BODY:
-        raise _too_large("A line")
+        raise _too_large("A line", MOST_BODY)
     return bytes(line)
 
 
-def _too_large(what: str) -> Refusal:
-    return unreadable(f"{what} is larger than {MOST_BODY >> 20} MiB.", http=413)
+def _too_large(what: str, most: int) -> Refusal:
+    size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+    return unreadable(f"{what} is larger than {size}.", http=413)

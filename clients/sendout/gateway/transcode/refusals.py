@@ -90,6 +90,8 @@ class Refusal(Exception):
             found.append(("Retry-After", str(math.ceil(self.retry_after))))
         if self.http == 401:
             found.append(("WWW-Authenticate", "Bearer"))
+        if self.http == 408:
+            found.append(("Connection", "close"))  # the rest of the body might come for ever
         return found
 
     def body(self) -> dict[str, Any]:

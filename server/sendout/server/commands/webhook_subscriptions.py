@@ -25,7 +25,7 @@ from sendout.domain.webhooks import (
     WebhookSubscription,
     secret_of,
 )
-from sendout.server.commands.stream_events import check_filters
+from sendout.server.commands.event_filters import check_filters
 from sendout.server.webhook_calls import Answered, WebhookCalls
 from sendout.storage import audit, events
 from sendout.storage import webhook_subscriptions as store

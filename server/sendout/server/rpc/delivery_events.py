@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 from google.protobuf import json_format
 
 from sendout.domain.states import State
-from sendout.server.commands.stream_events import Batch, Delivery, EventQuery, StreamEvents
+from sendout.server.commands.event_filters import EventQuery
+from sendout.server.commands.stream_events import Batch, Delivery, StreamEvents
 from sendout.server.rpc.context import current_caller
 from sendout.server.rpc.convert import timestamp
 from sendout.server.rpc.messages import message_message, state_name

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from sendout.domain.errors import Reason, SendoutError
 from sendout.domain.permissions import Caller, Permission
@@ -63,7 +64,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
         rule = self._policy.get(handler_call_details.method)
         if handler is None or (rule is not None and rule.standard):
             return handler
-        return _rebuilt(handler, _Gate(self, handler_call_details, rule))
+        return _rebuilt(handler, _Gate(self, handler_call_details, rule, handler.request_deserializer))
 
     async def admit(self, details: grpc.HandlerCallDetails, rule: Rule | None) -> Caller:
         """The caller, where the policy lets it in. A method without a rule is closed to everyone."""
@@ -89,10 +90,17 @@ class GateInterceptor(grpc.aio.ServerInterceptor):
 class _Gate:
     """The gate of one RPC: what is done before, around and after its handler."""
 
-    def __init__(self, interceptor: GateInterceptor, details: grpc.HandlerCallDetails, rule: Rule | None) -> None:
+    def __init__(
+        self,
+        interceptor: GateInterceptor,
+        details: grpc.HandlerCallDetails,
+        rule: Rule | None,
+        deserialize: Callable[[bytes], Any] | None,
+    ) -> None:
         self._interceptor = interceptor
         self._details = details
         self._rule = rule
+        self._deserialize = deserialize
         self._permissions: frozenset[Permission] = frozenset()
 
     async def enter(self, context: _Context) -> None:
@@ -109,6 +117,23 @@ class _Gate:
         caller = await self._interceptor.admit(self._details, self._rule)
         self._permissions = caller.permissions
         set_caller(caller)
+
+    def received(self, request: Any) -> Any:
+        """The request, or the requests of a stream, of whoever was let in. gRPC itself would read a stranger's, and
+        answer one it cannot read with the name of a class of ours."""
+        return self._read(request) if isinstance(request, bytes) else self._read_all(request)
+
+    async def _read_all(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async for request in requests:
+            yield self._read(request)
+
+    def _read(self, request: bytes) -> Any:
+        try:
+            return self._deserialize(request) if self._deserialize is not None else request
+        except DecodeError:
+            raise SendoutError(
+                Reason.FIELD_INVALID, "The request is no message of this call, or a text in it is not UTF-8."
+            ) from None
 
     async def _readmit(self) -> None:
         """Look again at the caller of a stream: it may have been opened on a permission that is gone by now."""
@@ -129,8 +154,8 @@ class _Gate:
             try:
                 await self.enter(context)
                 if context.time_remaining() is not None:
-                    return await behaviour(request, context)
-                return await self._in_time(behaviour(request, context))
+                    return await behaviour(self.received(request), context)
+                return await self._in_time(behaviour(self.received(request), context))
             except Exception as error:
                 await self.refuse(context, error)
 
@@ -157,7 +182,7 @@ class _Gate:
             try:
                 await self.enter(context)
                 async with Recheck(self._readmit, self._interceptor.recheck_s) as recheck:
-                    return await recheck.run(behaviour(request, context))
+                    return await recheck.run(behaviour(self.received(request), context))
             except Exception as error:
                 await self.refuse(context, error)
 
@@ -171,7 +196,7 @@ class _Gate:
                 await self.enter(context)
                 async with (
                     Recheck(self._readmit, self._interceptor.recheck_s) as recheck,
-                    aclosing(behaviour(request, context)) as responses,
+                    aclosing(behaviour(self.received(request), context)) as responses,
                 ):
                     while (response := await recheck.run(anext(responses, _END))) is not _END:
                         yield response
@@ -202,11 +227,7 @@ def _rebuilt(handler: _Handler, gate: _Gate) -> _Handler:
         wrapped = gate.generator(behaviour)
     else:
         wrapped = gate.coroutine(behaviour)
-    rebuilt: _Handler = make(
-        wrapped,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
+    rebuilt: _Handler = make(wrapped, response_serializer=handler.response_serializer)
     return rebuilt
 
 
