@@ -23,7 +23,7 @@ run: $(READY_TO_RUN) ## Start everything on this machine with embedded stores; C
 
 # Everything that may run side by side does; the faults measure time and run alone. PYTEST goes to the first run only.
 test: $(READY_TO_TEST) $(READY_TO_BROWSE) ## Run every test, on SQLite and on a real PostgreSQL, with a real Valkey and a real browser.
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --ignore tests/faults $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 4 --ignore tests/faults $(PYTEST)
 	$(BIN)/python -m pytest tests/faults
 
 check: $(READY_TO_TEST) ## Format, lint, types, import rules, stub drift, contract rules; changes nothing.

@@ -27,21 +27,14 @@ _IDS = itertools.count(1)
 expect.set_options(timeout=15_000)  # machines that run all tests at once are slow
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker, and so one site, for each module."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site() -> Iterator[Running]:
-    """`sendout up`: stores, server, dispatcher with the simulator, and gateway."""
+    """`sendout up`: stores, server, dispatcher with the simulator, and gateway; each module has its own."""
     with tempfile.TemporaryDirectory(prefix="sob") as home, up(Path(home)) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def administrator(site: Running) -> AsyncIterator[AsyncClient]:
     """The client with which tests arrange things."""
     async with AsyncClient(site.target, site.admin_key) as client:

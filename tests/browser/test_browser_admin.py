@@ -6,12 +6,11 @@ import itertools
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from sendout.client import AsyncClient, Unauthenticated
 from sendout.v1 import consent_pb2, contact_point_pb2
-from tests.browser.person import Person
+from tests.browser.person import Person, forgive
 from tests.browser.sending import SendPage
 from tests.e2e.running import Running
 
@@ -28,40 +27,9 @@ async def own_point(client: AsyncClient) -> str:
     return identifier
 
 
-def forgive(page: Page, status: str) -> None:
-    """The browser complains of refusals that the test provoked."""
-    complaints: list[str] = page.context.complaints  # type: ignore[attr-defined]
-    assert complaints
-    assert all(status in line for line in complaints)
-    complaints.clear()
-
-
 async def said(page: Page, sentence: str) -> None:
     """What the page says once something was done."""
     await expect(page.locator("#said")).to_contain_text(sentence)
-
-
-async def test_every_room_can_be_used_by_all(supervisor: Person) -> None:
-    """Each page of Admin opens without complaints, and axe finds nothing on a narrow dark screen."""
-    page = supervisor.page
-    await page.set_viewport_size({"width": 375, "height": 740})
-    await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    rooms = (
-        "contact-points",
-        "roles",
-        "roles/admin",
-        "users",
-        f"users/{supervisor.user}",
-        "snippets",
-        "prices",
-        "audit",
-    )
-    for name in rooms:
-        await page.goto(f"/admin/{name}")
-        await expect(page.get_by_role("heading", level=1)).to_be_visible()
-        found = await Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
 async def test_others_are_refused_and_told_whom_to_ask(agent: Person) -> None:

@@ -26,7 +26,7 @@ SETTLED = {
 TEXT = "Our Garage had a power outage today. <b>Reply</b> if you need & want more."
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def outages(administrator: AsyncClient) -> Topic:
     """A topic with one message of each fate, settled as far as it ever will be."""
     topic = await new_topic(administrator)
@@ -106,6 +106,10 @@ async def test_disabled_topics_keep_their_results(agent: Person, administrator: 
     assert (await figures(agent, topic).get_by_role("cell").all_inner_texts())[:3] == ["1", "1", "1"]
     await agent.page.get_by_role("link", name=topic.label, exact=True).click()
     await expect(agent.page.get_by_text("This topic is disabled. Its counts stay.")).to_be_visible()
+    await agent.page.go_back()
+    await agent.page.get_by_role("link", name="Active topics").click()
+    await expect(figures(agent, topic)).to_have_count(0)
+    await expect(agent.page.get_by_role("link", name="Default", exact=True)).to_be_visible()
 
 
 async def test_headings_sort(agent: Person, administrator: AsyncClient, outages: Topic) -> None:
@@ -119,6 +123,8 @@ async def test_headings_sort(agent: Person, administrator: AsyncClient, outages:
 async def test_view_recent(agent: Person, administrator: AsyncClient, outages: Topic) -> None:
     """S41, S43: each row says in words whether the message was delivered to that number; one can be opened (S44)."""
     await agent.page.goto("/history?interval=today")
+    topics = agent.page.locator("tbody tr").filter(has=agent.page.get_by_role("rowheader"))
+    await expect(topics.get_by_role("link", name="View Recent")).to_have_count(await topics.count())
     await figures(agent, outages).get_by_role("link", name="View Recent").click()
     for number, words in (
         (DELIVERED, "Delivered"),

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-
+import pytest
 from playwright.async_api import Route, expect
 
 from sendout.client import AsyncClient
-from sendout.v1 import contact_point_pb2, simulator_service_pb2
-from tests.browser.person import Person
-
-_IDS = itertools.count(1)
-_NOTICE = "The garage is closed. Please reply if you require additional information."
-
-
-async def written(client: AsyncClient, number: str, sender: str, text: str) -> None:
-    """A recipient writes."""
-    await client.rpc(simulator_service_pb2.SendFromHandsetRequest(phone_number=number, sender=sender, text=text))
+from sendout.v1 import simulator_service_pb2
+from tests.browser.arranging import NOTICE, notified, written
+from tests.browser.person import Person, forgive
 
 
 async def hiding(route: Route) -> None:
@@ -28,23 +20,7 @@ async def hiding(route: Route) -> None:
     await route.fulfill(response=answer, json=content)
 
 
-async def notified(client: AsyncClient, number: str, *roles: str) -> contact_point_pb2.ContactPoint:
-    """A contact point of the test's own that has sent one notification to a number."""
-    count = next(_IDS)
-    point = contact_point_pb2.ContactPoint(
-        contact_point_id=f"replies-{count}",
-        label=f"Replies {count}",
-        sender=f"+1415555{3000 + count}",
-        carrier="simulator",
-        segments_per_second=100,
-        start_conversation_roles=roles,
-    )
-    await client.create_contact_point(point)
-    sent = await client.send([number], _NOTICE, contact_point=point.contact_point_id)
-    await client.wait(sent.notification.notification_id)
-    return point
-
-
+@pytest.mark.security("console", "inbound SMS with script renders inert")
 async def test_a_reply_opens_a_conversation_and_is_answered(administrator: AsyncClient, agent: Person) -> None:
     """S10: nothing stands here until a recipient replies; then the thread stands beside the notification, is answered,
     and the answer reaches the phone. What the recipient wrote stays text, and what it hides is shown."""
@@ -56,7 +32,7 @@ async def test_a_reply_opens_a_conversation_and_is_answered(administrator: Async
     await expect(page.get_by_role("heading", name="No replies here")).to_be_visible()
     await written(administrator, number, point.sender, "<img src=x onerror=alert(1)>Until when?")
     await page.get_by_role("link", name=number).click()
-    await expect(page.get_by_role("article", name="The notification it answers")).to_contain_text(_NOTICE)
+    await expect(page.get_by_role("article", name="The notification it answers")).to_contain_text(NOTICE)
     entries = page.get_by_role("list", name="Texts, oldest first").get_by_role("listitem")
     await expect(entries.first).to_contain_text("<img src=x onerror=alert(1)>Until when?⟨U+202E⟩⟨U+200B⟩")
     await page.get_by_label("Your answer").fill("Until noon.")
@@ -86,7 +62,7 @@ async def test_a_long_answer_is_acknowledged_and_a_conversation_closed(
     await page.get_by_label("Your answer").fill("We will. " * 20)
     await page.get_by_role("button", name="Send answer").click()
     await expect(page.get_by_role("alert").filter(has_text="too long for a single message")).to_be_visible()
-    page.context.complaints.clear()  # type: ignore[attr-defined]  # of the refusal that the test provoked
+    forgive(page, "400")
     await page.get_by_label("Send it split into 2 messages").check()
     await page.get_by_role("button", name="Send answer").click()
     entries = page.get_by_role("list", name="Texts, oldest first").get_by_role("listitem")
@@ -107,7 +83,7 @@ async def test_whoever_may_not_converse_is_refused(administrator: AsyncClient, a
     page = agent.page
     await page.goto(f"/replies/{only.conversation_id}")
     await expect(page.get_by_role("heading", name="You may not see this")).to_be_visible()
-    page.context.complaints.clear()  # type: ignore[attr-defined]  # of the refusal that the test provoked
+    forgive(page, "403")
     await page.goto("/replies")
     await expect(page.get_by_label("Contact point").get_by_role("option", name=point.label)).to_have_count(0)
 
@@ -121,4 +97,4 @@ async def test_a_broken_connection_is_told_until_it_is_back(agent: Person) -> No
     await expect(problem).to_be_visible()
     await page.unroute("**/v1/conversations?*")
     await expect(problem).to_be_hidden()
-    page.context.complaints.clear()  # type: ignore[attr-defined]  # of the connection that the test broke
+    forgive(page, "ERR_FAILED")

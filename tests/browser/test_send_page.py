@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from sendout.client import AsyncClient
-from sendout.v1 import consent_pb2, contact_point_pb2
+from sendout.v1 import consent_pb2, contact_point_pb2, user_pb2
 from tests.browser.person import Person, forgive
 from tests.browser.sending import GARAGE, SendPage
 
@@ -80,16 +80,21 @@ async def test_the_outbound_button_leads_to_the_welcome_screen_and_to_sending(ag
     await page.keyboard.press("Enter")
     await page.locator(".menu").get_by_role("link", name="Send Notifications").click()
     await expect(page.get_by_role("heading", name="Send Notifications")).to_be_visible()
+    await page.locator("summary", has_text="Outbound").click()
+    await page.get_by_role("link", name="Welcome", exact=True).click()
+    await expect(page.get_by_role("list", name="What would you like to do?")).to_be_visible()
 
 
 async def test_only_ones_own_contact_points_are_offered(administrator: AsyncClient, agent: Person) -> None:
-    """S19: a contact point for other roles is not offered; whoever has none is told what to do."""
-    other = await contact_point(administrator, send_notification_roles=["admin"])
+    """S19: a contact point is offered to who has one of its roles, not to others; who has none is told what to do."""
+    other = await contact_point(administrator, send_notification_roles=["agents"])
     page = agent.page
-    await page.goto("/send")
-    offered = await page.get_by_label("Contact point").locator("option").evaluate_all("all => all.map((o) => o.value)")
-    assert "main" in offered
-    assert other not in offered
+    options = page.get_by_label("Contact point").locator("option")
+    for role_ids, expected in (([], {"main"}), (["agents"], {"main", other})):
+        await administrator.update_user(user_pb2.User(user_id=agent.user, role_ids=role_ids), ["role_ids"])
+        await page.goto("/send")
+        offered = set(await options.evaluate_all("all => all.map((one) => one.value)"))
+        assert offered & {"main", other} == expected
     points = [point async for point in administrator.contact_points()]
     await page.goto("about:blank")  # the form that stands there previews by itself, and would soon be refused
     try:
@@ -191,7 +196,8 @@ async def test_a_snippet_is_inserted_by_its_tag(administrator: AsyncClient, agen
 
 
 async def test_a_long_text_needs_a_tick(agent: Person, form: SendPage) -> None:
-    """S26–S28: a text over 160 characters warns and Send is off until the tick; a tick for two does not cover three."""
+    """S26–S28: a text over 160 characters warns and Send is off until the tick; a tick for two does not cover
+    three, and with a tick for three the phone gets the whole text in as many SMS."""
     await form.open()
     await form.recipients.fill("+14155550101, +14155550102,")
     await form.text.fill("a" * 161)
@@ -209,6 +215,9 @@ async def test_a_long_text_needs_a_tick(agent: Person, form: SendPage) -> None:
     await form.page.get_by_label("Send it as 3 messages to each recipient").check()
     await form.send.click()
     await expect(form.confirmation).to_be_visible()
+    await form.page.goto("/handsets#+14155550102")
+    arrived = form.page.get_by_role("list", name="Texts").get_by_role("listitem").filter(has_text="a" * 400)
+    await expect(arrived).to_contain_text("3 segments")
 
 
 async def test_a_shortened_text_needs_no_tick(form: SendPage) -> None:
@@ -301,6 +310,25 @@ async def test_a_csv_file_brings_variables(agent: Person, form: SendPage) -> Non
     await expect(problems.filter(has_text="Row 3, Mobile")).to_contain_text("12345")
     await expect(problems.filter(has_text="Row 4, Name")).to_contain_text("+14155550103")
     await agent.look("csv")
+
+
+async def test_a_csv_file_is_sent(form: SendPage) -> None:
+    """A file chosen with the button is sent: each phone gets the text with its own cells."""
+    ann, ben = "+14155550141", "+14155550142"
+    await form.open()
+    content = f"Name,Mobile\nAnn,{ann}\nBen,{ben}\n".encode()
+    await form.page.get_by_label("Recipients from a CSV file").set_input_files(
+        {"name": "people.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    await expect(form.chips).to_have_count(2)
+    await form.text.fill("{{Name}}, the garage is open again.")
+    await form.send.click()
+    await expect(form.page.get_by_text("2 messages accepted from")).to_be_visible()
+    await expect(form.page.get_by_text("All done: 2 messages delivered, 0 not delivered.")).to_be_visible()
+    for number, name in ((ann, "Ann"), (ben, "Ben")):
+        await form.page.goto(f"/handsets#{number}")
+        texts = form.page.get_by_role("list", name="Texts").get_by_role("listitem")
+        await expect(texts).to_contain_text([f"{name}, the garage is open again."])
 
 
 async def test_cost_and_finish_time(form: SendPage) -> None:

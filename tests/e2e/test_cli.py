@@ -15,8 +15,6 @@ import pytest
 from sendout.client import Client, InvalidArgument
 from tests.e2e.running import Running, environment, up
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 COMMAND = [sys.executable, "-c", "from sendout.cli import main; main()"]
 
 

@@ -17,8 +17,6 @@ from sendout.client import Client, Unauthenticated
 from sendout.v1 import session_service_pb2 as sessions_pb
 from tests.e2e.running import Running, environment, up
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 ISSUER, AUDIENCE = "https://id.example.org", "sendout-console"
 
 

@@ -27,8 +27,6 @@ from sendout.v1 import (
 from tests.collector import CollectedSpan, running_collector
 from tests.e2e.running import Running, environment, free_port, up
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 
 def bearer(key: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {key}"),)

@@ -40,10 +40,7 @@ def routes(console: Console) -> list[Route]:
 
 async def prices(visit: Visit) -> Response:
     """All prices, the latest first."""
-    request = price_service_pb2.ListPricesRequest(
-        page_size=room.PAGE, page_token=visit.request.query_params.get("page", "")
-    )
-    answer = await visit.ask(request)
+    answer = await room.page_of(visit, price_service_pb2.ListPricesRequest())
     points = room.pairs(await room.all_contact_points(visit), "contact_point_id")
     now = int(datetime.now(UTC).timestamp())
     return room.show(
@@ -64,7 +61,7 @@ async def usage(visit: Visit) -> Response:
     """The usage of an interval by what the visitor chose, with its cost."""
     first, last = _interval(visit)
     names = _names(visit)
-    answer = await visit.ask(_wanted(visit, names, first, last, visit.request.query_params.get("page", "")))
+    answer = await room.page_of(visit, _wanted(visit, names, first, last))
     points = dict(room.pairs(await room.all_contact_points(visit), "contact_point_id"))
     topics = dict(room.pairs(await _topics(visit), "topic_id"))
     rows = [(_keys(names, row, points, topics), row) for row in answer.rows]
@@ -93,31 +90,28 @@ async def usage_file(visit: Visit) -> Response:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([*names, "messages", "billable_segments", "cost", "currency", "unpriced_segments"])
-    token = ""
+    request = _wanted(visit, names, first, last)
+    request.page_size = room.MOST
     while True:
-        answer = await visit.ask(_wanted(visit, names, first, last, token, room.MOST))
+        answer = await visit.ask(request)
         for row in answer.rows:
             cost = [format(amount_of(row.cost), "f"), row.cost.currency_code] if row.HasField("cost") else ["", ""]
             cells = [*_keys(names, row, {}, {}), row.messages, row.billable_segments, *cost, row.unpriced_segments]
             writer.writerow([safe_cell(str(cell)) for cell in cells])
-        token = answer.next_page_token
-        if not token:
+        request.page_token = answer.next_page_token
+        if not request.page_token:
             break
     name = f"sendout-usage-{first}-{last}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(text.getvalue(), headers=headers, media_type="text/csv; charset=utf-8")
 
 
-def _wanted(
-    visit: Visit, names: Sequence[str], first: date, last: date, token: str, size: int = room.PAGE
-) -> usage_service_pb2.GetUsageRequest:
+def _wanted(visit: Visit, names: Sequence[str], first: date, last: date) -> usage_service_pb2.GetUsageRequest:
     return usage_service_pb2.GetUsageRequest(
         start_time=room.beginning(visit, first),
         end_time=room.beginning(visit, last, days=1),
         time_zone=visit.time_zone.key,
         group_by=[_DIMENSIONS[name][1] for name in names],
-        page_size=size,
-        page_token=token,
     )
 
 

@@ -28,10 +28,8 @@ async def consents(visit: Visit) -> Response:
     request = consent_service_pb2.ListConsentsRequest(
         contact_point_id=room.typed(visit, "contact_point"),
         state=room.number_of(visit, "state", consent_pb2.ConsentState),
-        page_size=room.PAGE,
-        page_token=visit.request.query_params.get("page", ""),
     )
-    answer = await visit.ask(request)
+    answer = await room.page_of(visit, request)
     points = room.pairs(await room.all_contact_points(visit), "contact_point_id")
     return room.show(
         visit,

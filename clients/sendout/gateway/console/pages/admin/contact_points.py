@@ -34,8 +34,7 @@ def routes(console: Console) -> list[Route]:
 async def listed(visit: Visit) -> Response:
     """All contact points."""
     roles = dict(room.pairs(await room.all_roles(visit), "role_id"))
-    page = visit.request.query_params.get("page", "")
-    answer = await visit.ask(contact_point_service_pb2.ListContactPointsRequest(page_size=room.PAGE, page_token=page))
+    answer = await room.page_of(visit, contact_point_service_pb2.ListContactPointsRequest())
     return room.show(
         visit, "contact_points.html", points=answer.contact_points, roles=roles, more=answer.next_page_token
     )

@@ -17,12 +17,8 @@ def routes(console: Console) -> list[Route]:
 
 async def keys(visit: Visit) -> Response:
     """All keys, newest first; revoked ones where asked for."""
-    request = api_key_service_pb2.ListApiKeysRequest(
-        include_revoked=bool(room.typed(visit, "revoked")),
-        page_size=room.PAGE,
-        page_token=visit.request.query_params.get("page", ""),
-    )
-    answer = await visit.ask(request)
+    request = api_key_service_pb2.ListApiKeysRequest(include_revoked=bool(room.typed(visit, "revoked")))
+    answer = await room.page_of(visit, request)
     choices = room.pairs(await room.all_roles(visit), "role_id")
     return room.show(
         visit,

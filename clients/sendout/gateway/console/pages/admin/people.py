@@ -28,8 +28,7 @@ def routes(console: Console) -> list[Route]:
 
 async def roles(visit: Visit) -> Response:
     """All roles, the built-in ones first."""
-    page = visit.request.query_params.get("page", "")
-    answer = await visit.ask(role_service_pb2.ListRolesRequest(page_size=room.PAGE, page_token=page))
+    answer = await room.page_of(visit, role_service_pb2.ListRolesRequest())
     held = {one.role_id: [role_pb2.Permission.Name(number) for number in one.permissions] for one in answer.roles}
     return room.show(
         visit,
@@ -52,8 +51,7 @@ async def role(visit: Visit) -> Response:
 
 async def users(visit: Visit) -> Response:
     """All users, by name."""
-    page = visit.request.query_params.get("page", "")
-    answer = await visit.ask(user_service_pb2.ListUsersRequest(page_size=room.PAGE, page_token=page))
+    answer = await room.page_of(visit, user_service_pb2.ListUsersRequest())
     choices = room.pairs(await room.all_roles(visit), "role_id")
     return room.show(
         visit,

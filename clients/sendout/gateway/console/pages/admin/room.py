@@ -85,6 +85,13 @@ def beginning(visit: Visit, wanted: date | None, *, days: int = 0) -> Timestamp 
     return moment
 
 
+async def page_of(visit: Visit, request: Any, size: int = PAGE) -> Any:
+    """The page of a list that the address names, with the token of the next one. Raises AioRpcError."""
+    request.page_size = size
+    request.page_token = visit.request.query_params.get("page", "")
+    return await visit.ask(request)
+
+
 async def all_roles(visit: Visit) -> Sequence[role_pb2.Role]:
     """Every role there is, the built-in ones first."""
     answer = await visit.ask(role_service_pb2.ListRolesRequest(page_size=MOST))

@@ -17,11 +17,7 @@ def routes(console: Console) -> list[Route]:
 
 async def snippets(visit: Visit) -> Response:
     """The visitor's own and the shared ones, by tag."""
-    answer = await visit.ask(
-        snippet_service_pb2.ListSnippetsRequest(
-            page_size=room.MOST, page_token=visit.request.query_params.get("page", "")
-        )
-    )
+    answer = await room.page_of(visit, snippet_service_pb2.ListSnippetsRequest(), room.MOST)
     shared = [one for one in answer.snippets if one.scope == snippet_pb2.SNIPPET_SCOPE_SHARED]
     own = [one for one in answer.snippets if one.scope != snippet_pb2.SNIPPET_SCOPE_SHARED]
     return room.show(

@@ -25,9 +25,7 @@ async def audit(visit: Visit) -> Response:
         principal_id=room.typed(visit, "who"),
         action=room.typed(visit, "action"),
         object_id=room.typed(visit, "object"),
-        page_size=room.PAGE,
-        page_token=visit.request.query_params.get("page", ""),
     )
-    answer = await visit.ask(request)
+    answer = await room.page_of(visit, request)
     wanted = {name: room.typed(visit, name) for name in _FILTERS}
     return room.show(visit, "audit.html", entries=answer.entries, wanted=wanted, more=answer.next_page_token)

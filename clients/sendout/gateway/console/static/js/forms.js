@@ -150,6 +150,7 @@ export async function working(form, work) {
     explain(form, error);
   } finally {
     button.disabled = false;
+    if (document.activeElement === document.body) button.focus(); // which lost the focus while it was off
   }
 }
 

@@ -9,14 +9,20 @@ const MOST_PHONES = 100;
 const MOST_TEXTS = 100;
 const MARKED = /(⟨U\+[0-9A-F]{4,6}⟩)/u;
 
+/** The phone that the page's address names; empty where that names none, such as the link that skips the toolbar. */
+function addressed() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  return name.startsWith("+") ? name : "";
+}
+
 /** The list of phones beside the chosen one; looks for news while somebody looks at it. */
 class Handsets extends HTMLElement {
   connectedCallback() {
-    this.number = decodeURIComponent(location.hash.slice(1));
+    this.number = addressed();
     this.known = "";
     this.look();
     document.addEventListener("visibilitychange", () => document.hidden || this.look());
-    addEventListener("hashchange", () => this.choose(decodeURIComponent(location.hash.slice(1))));
+    addEventListener("hashchange", () => addressed() && this.choose(addressed()));
   }
 
   /** Asks the server, and asks again in a moment. */

@@ -84,7 +84,8 @@ class MessageText extends HTMLElement {
     try {
       this.snippets ??= await all("/v1/snippets", "snippets");
     } catch (error) {
-      return announce(error.message);
+      this.offered = [];
+      return this.showSnippets(error.message);
     }
     const now = TAG.exec(this.area.value.slice(0, this.area.selectionStart));
     if (!now) return this.closeSnippets();
@@ -94,17 +95,18 @@ class MessageText extends HTMLElement {
     this.showSnippets();
   }
 
-  showSnippets() {
+  /** The snippets on offer; where there is none, why. */
+  showSnippets(none = "No snippet has such a tag.") {
     this.list.replaceChildren(...this.offered.map((snippet, index) =>
       element("li", { id: `snippet-${index}`, role: "option", "aria-selected": "false", pointerdown: (event) => {
         event.preventDefault();
         this.choose(index);
       } }, element("strong", {}, `/${snippet.tag}`), element("span", {}, snippet.text))));
-    if (!this.offered.length) this.list.append(element("li", { role: "option", "aria-disabled": "true", "aria-selected": "false" }, "No snippet has such a tag."));
+    if (!this.offered.length) this.list.append(element("li", { role: "option", "aria-disabled": "true", "aria-selected": "false" }, none));
     this.list.hidden = false;
     this.area.setAttribute("aria-controls", "snippets");
     this.select(0);
-    announce(`${plural(this.offered.length, "snippet")}. Choose with the arrow keys and Enter.`);
+    announce(this.offered.length ? `${plural(this.offered.length, "snippet")}. Choose with the arrow keys and Enter.` : none);
   }
 
   select(index) {

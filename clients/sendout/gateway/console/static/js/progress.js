@@ -52,13 +52,18 @@ class Progress extends HTMLElement {
   }
 
   async readFailed() {
-    if (!this.known) return;
+    if (!this.known) return undefined;
     const states = PROBLEM_STATES.map((state) => `states=${state}`).join("&");
-    const { messages = [] } = await call("GET", `${this.path}/messages?page_size=${MOST_FAILED}&${states}`);
+    let messages;
+    try {
+      ({ messages = [] } = await call("GET", `${this.path}/messages?page_size=${MOST_FAILED}&${states}`));
+    } catch (error) {
+      return this.failed.replaceChildren(element("p", { class: "notice problem" }, `${error.message} History has the problem numbers.`));
+    }
     const rows = messages.map((message) =>
       element("li", {}, element("b", {}, foreign(message.phoneNumber || "")), ` ${STATES[message.state][0]}. ${message.reasonText || ""}`));
     if (this.known > rows.length) rows.push(element("li", {}, `and ${plural(this.known - rows.length, "more", "more")}; History has them all.`));
-    this.failed.replaceChildren(
+    return this.failed.replaceChildren(
       element("h3", { id: "failed" }, "Problem numbers"),
       element("ul", { class: "failed", tabindex: "0", role: "list", "aria-labelledby": "failed" }, ...rows),
     );

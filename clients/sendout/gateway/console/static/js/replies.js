@@ -155,6 +155,7 @@ async function close(path, look) {
     await call("POST", `${path}:close`, {});
     problem.hidden = true;
     await look();
+    document.getElementById("closed").focus();
     announce("The conversation is closed.");
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -200,9 +201,9 @@ function takeAnswers(form, path, look) {
         longer.querySelector("span").textContent = `Send it split into ${plural(segments, "message")}.`;
         longer.hidden = false;
       }
-      text.focus();
     } finally {
       button.disabled = false;
+      text.focus();
     }
   });
 }

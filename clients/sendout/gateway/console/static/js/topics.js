@@ -107,6 +107,7 @@ class Topics extends HTMLElement {
         await call("POST", `/v1/topics/${topic.topicId}:activate`, {});
         await this.load();
         this.say([foreign(topic.label), " is active again."]);
+        this.list.querySelector(`[data-topic="${CSS.escape(topic.topicId)}"] .icon-button`)?.focus();
       });
     });
   }
@@ -135,8 +136,8 @@ class Topics extends HTMLElement {
   gone(row) {
     const neighbour = row.nextElementSibling || row.previousElementSibling;
     row.remove();
-    if (neighbour) neighbour.querySelector(".icon-button").focus();
-    else this.show([]);
+    if (!neighbour) this.show([]);
+    (neighbour || this.list).querySelector(".icon-button, .button").focus();
   }
 
   /** What has been done, with a button that undoes it where there is a way. */
