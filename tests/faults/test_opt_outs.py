@@ -51,9 +51,11 @@ async def opt_outs(database_url: str, redis_url: str) -> AsyncIterator[OptOuts]:
     def note(_connection: object) -> None:
         made.committing_ns = int(clock.monotonic() * 1_000_000_000)
 
-    yield made
-    await rings.close()
-    await database.close()
+    try:
+        yield made
+    finally:
+        await rings.close()
+        await database.close()
 
 
 async def test_no_submit_begins_half_a_second_after_an_opt_out(
@@ -72,24 +74,25 @@ async def test_no_submit_begins_half_a_second_after_an_opt_out(
             if number not in committed:
                 committed[number] = await out.record(number)
             await asyncio.sleep(use.uniform(0.0, 0.05))
-        last = max(committed.values())
-        clock = SystemClock()
-        while clock.monotonic() * 1e9 < last + 2 * EPSILON_NS:  # what would be late has come by now
-            await asyncio.sleep(0.1)
-        submits = {submit.number: submit.submit_ns for submit in await here.submits()}
+        # Whoever was in a dispatcher's hands is suppressed when their turn comes; nobody stays in between.
+        async with asyncio.timeout(30):
+            while True:
+                submits = {submit.number: submit.submit_ns for submit in await here.submits()}
+                suppressed = (await here.states())[State.SUPPRESSED]
+                if suppressed + len(committed.keys() & submits.keys()) >= len(committed):
+                    break
+                await asyncio.sleep(0.2)
         late = [
             (submits[number] - when) / 1e9
             for number, when in committed.items()
             if number in submits and submits[number] > when
         ]
-        suppressed = (await here.states())[State.SUPPRESSED]
         print(
             f"{len(committed)} opt-outs, {suppressed} suppressed, {len(submits)} sent; "
             f"submits after the commit: {len(late)}, the latest {max(late, default=0.0):.3f} s after it"
         )
         assert suppressed > TRIALS / 2
         assert max(late, default=0.0) * 1e9 <= EPSILON_NS
-        assert suppressed + len(committed.keys() & submits.keys()) >= len(committed)
 
 
 async def _next(here: Site, *, soon: bool, use: random.Random) -> str:
