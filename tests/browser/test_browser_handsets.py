@@ -87,6 +87,7 @@ async def test_phones_that_have_nothing_or_do_not_answer(agent: Person) -> None:
     await agent.look("nothing")
     await agent.page.unroute_all()
     await agent.page.route("**/v1/simulator/**", lambda route: route.abort())
+    await agent.page.reload()
     await expect(agent.page.get_by_role("alert")).to_contain_text("Trying again by itself.")
     await agent.look("no-answer")
     await agent.page.unroute_all()

@@ -1,10 +1,11 @@
 // The simulator's phones: what arrived, as it arrives, and answers from them.
 
 import { announce, element, foreign, icon, plural, visible } from "./dom.js";
-import { call } from "./server.js";
+import { attend, call } from "./server.js";
 import { told } from "./times.js";
 
-const EVERY_MS = 1500;
+const TOGETHER_MS = 200; // in which news is looked at once
+const AGAIN_MS = 1500; // after a look that did not work
 const MOST_PHONES = 100;
 const MOST_TEXTS = 100;
 const MARKED = /(⟨U\+[0-9A-F]{4,6}⟩)/u;
@@ -15,19 +16,24 @@ function addressed() {
   return name.startsWith("+") ? name : "";
 }
 
-/** The list of phones beside the chosen one; looks for news while somebody looks at it. */
+/** The list of phones beside the chosen one; looks again whenever the server tells what became of messages. */
 class Handsets extends HTMLElement {
   connectedCallback() {
     this.number = addressed();
     this.known = "";
     this.look();
-    document.addEventListener("visibilitychange", () => document.hidden || this.look());
+    attend("/v1/events:stream", () => this.lookSoon(TOGETHER_MS));
     addEventListener("hashchange", () => addressed() && this.choose(addressed()));
   }
 
-  /** Asks the server, and asks again in a moment. */
+  lookSoon(milliseconds) {
+    this.timer ??= setTimeout(() => this.look(), milliseconds);
+  }
+
+  /** Asks the server, and again in a moment where that did not work. */
   async look() {
     clearTimeout(this.timer);
+    this.timer = undefined;
     try {
       const { handsets = [] } = await call("GET", `/v1/simulator/handsets?page_size=${MOST_PHONES}`);
       if (handsets.length && !this.number) this.number = handsets[0].phoneNumber;
@@ -39,9 +45,8 @@ class Handsets extends HTMLElement {
       this.show(handsets, messages);
     } catch (error) {
       this.complain(error);
+      this.lookSoon(AGAIN_MS);
     }
-    clearTimeout(this.timer);
-    if (!document.hidden) this.timer = setTimeout(() => this.look(), EVERY_MS);
   }
 
   async texts(number) {

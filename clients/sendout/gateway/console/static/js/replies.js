@@ -3,14 +3,13 @@
 
 import { confirmed } from "./dialogs.js";
 import { announce, element, foreign, plural } from "./dom.js";
-import { all, call, follow, Refused } from "./server.js";
+import { all, attend, call, Refused } from "./server.js";
 import { STATES } from "./states.js";
 import { told } from "./times.js";
 
 const TOGETHER = 200; // milliseconds in which news is looked at once
 const AGAIN = 2000; // milliseconds until a look that did not work is tried again
 const PAGE = 50;
-const ATTENTION = 20 * 60_000; // milliseconds after the last touch: from then on the session may run out
 
 const root = document.getElementById("replies");
 const labels = new Map([...document.querySelectorAll("data.label")].map((one) => [one.value, one.textContent]));
@@ -36,37 +35,10 @@ function watch(look, problem) {
 }
 
 function news() {
-  clearTimeout(soon);
-  soon = setTimeout(() => looks.forEach((look) => look()), TOGETHER);
-}
-
-/** Follows the conversations while somebody is at the page: an open stream keeps the session from running out. */
-function listen() {
-  let unfollow;
-  let away;
-  const leave = () => {
-    unfollow?.();
-    unfollow = undefined;
-  };
-  const stay = () => {
-    clearTimeout(away);
-    if (document.hidden) return leave();
-    away = setTimeout(leave, ATTENTION);
-    unfollow ??= follow("/v1/events:stream?conversations_only=true", { message: first(news), trouble: news });
-  };
-  for (const kind of ["pointermove", "pointerdown", "keydown", "scroll"]) addEventListener(kind, stay, { passive: true });
-  document.addEventListener("visibilitychange", stay);
-  addEventListener("pagehide", leave);
-  stay();
-}
-
-/** Calls `then` for the first batch of a stream, which says that it is open, and for each one with events. */
-function first(then) {
-  let open = false;
-  return ({ events = [] }) => {
-    if (!open || events.length) then();
-    open = true;
-  };
+  soon ??= setTimeout(() => {
+    soon = undefined;
+    looks.forEach((look) => look());
+  }, TOGETHER);
 }
 
 function watchList() {
@@ -212,5 +184,5 @@ if (root) {
   watchList();
   const section = document.querySelector("[data-conversation]");
   if (section) watchThread(section);
-  listen();
+  attend("/v1/events:stream?conversations_only=true", news);
 }

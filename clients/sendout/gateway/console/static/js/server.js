@@ -91,3 +91,37 @@ export function follow(path, { message, ended = () => {}, trouble = () => {} }, 
   };
   return () => stop();
 }
+
+const ATTENTION_MS = 20 * 60_000; // after the last touch: from then on the session may run out
+
+/**
+ * Follows a stream of events while somebody is at the page, as an open stream keeps the session from running out.
+ * `news` is called once the stream is open, for each batch with events, and when the connection breaks.
+ */
+export function attend(path, news) {
+  let unfollow;
+  let away;
+  const leave = () => {
+    unfollow?.();
+    unfollow = undefined;
+  };
+  const stay = () => {
+    clearTimeout(away);
+    if (document.hidden) return leave();
+    away = setTimeout(leave, ATTENTION_MS);
+    unfollow ??= follow(path, { message: first(news), trouble: news });
+  };
+  for (const kind of ["pointermove", "pointerdown", "keydown", "scroll"]) addEventListener(kind, stay, { passive: true });
+  document.addEventListener("visibilitychange", stay);
+  addEventListener("pagehide", leave);
+  stay();
+}
+
+/** Calls `then` for the first batch of a stream, which says that it is open, and for each one with events. */
+function first(then) {
+  let open = false;
+  return ({ events = [] }) => {
+    if (!open || events.length) then();
+    open = true;
+  };
+}
