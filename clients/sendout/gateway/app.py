@@ -25,8 +25,8 @@ from sendout.gateway.console.sessions import SecretCookie, SessionCredentials
 from sendout.gateway.documents import page
 from sendout.gateway.protection import Protection
 from sendout.gateway.settings import GatewaySettings
-from sendout.gateway.transcode.refusals import Refusal, not_offered, unforeseen
-from sendout.gateway.transcode.routes import Transcoder
+from sendout.gateway.transcode.refusals import not_offered, unforeseen
+from sendout.gateway.transcode.routes import Transcoder, refused
 from sendout.gateway.transcode.streams import Streams
 from sendout.gateway.upstream import Upstream
 
@@ -81,12 +81,8 @@ async def _unserved(request: Request, error: Exception) -> Response:
     else:
         headers = [("Allow", allow)] if allow else []
         refusal = not_offered("This path does not take such a request.", http=error.status_code, headers=headers)
-    return _response(refusal)
+    return refused(refusal)
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
-    return _response(unforeseen(error))
-
-
-def _response(refusal: Refusal) -> Response:
-    return Response(refusal.content(), refusal.http, dict(refusal.headers), "application/json")
+    return refused(unforeseen(error))

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from sendout.gateway.transcode.incoming import ClientGone, Incoming
 from sendout.gateway.transcode.refusals import Refusal
+from sendout.gateway.transcode.routes import refused
 from sendout.gateway.upstream import Upstream
 from sendout.v1 import webhook_service_pb2
 
@@ -38,7 +39,7 @@ def routes(upstream: Upstream) -> list[Route]:
         except ClientGone:
             return Response(status_code=400)  # nobody hears it
         except Refusal as refusal:
-            return Response(refusal.content(), refusal.http, dict(refusal.headers), "application/json")
+            return refused(refusal)
         call = webhook_service_pb2.HandleWebhookRequest(
             carrier=request.path_params["carrier"],
             kind=request.path_params["kind"],

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from sendout.gateway.console.texts import visible
 from sendout.gateway.transcode.refusals import not_offered
+from sendout.gateway.transcode.routes import refused
 
 _POLICY = "; ".join(
     (
@@ -68,8 +69,7 @@ async def _static(request: Request) -> Response:
     path = request.path_params["path"]
     content = _files().get(path)
     if content is None:
-        refusal = not_offered("There is no such file.", http=404)
-        return Response(refusal.content(), 404, media_type="application/json")
+        return refused(not_offered("There is no such file.", http=404))
     return Response(content, media_type=_KINDS[path.rpartition(".")[2]], headers=_FOR_GOOD)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import grpc.aio
 from starlette.datastructures import URLPath
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
@@ -91,6 +92,11 @@ def explained(error: Exception) -> Refusal:
 async def send_refusal(send: Send, refusal: Refusal) -> None:
     """Answer with a refusal."""
     await send_content(send, refusal.http, refusal.content(), refusal.headers)
+
+
+def refused(refusal: Refusal) -> Response:
+    """A refusal as the response of a room that is made of Starlette's routes."""
+    return Response(refusal.content(), refusal.http, dict(refusal.headers), "application/json")
 
 
 async def send_content(send: Send, status: int, content: bytes, headers: list[tuple[str, str]] | None = None) -> None:

@@ -19,7 +19,7 @@ from sendout.gateway.console.visits import SIGN_IN, Console, ask
 from sendout.gateway.transcode.incoming import Incoming
 from sendout.gateway.transcode.reading import Problems, decoded, fill
 from sendout.gateway.transcode.refusals import Refusal
-from sendout.gateway.transcode.routes import explained
+from sendout.gateway.transcode.routes import explained, refused
 from sendout.v1 import session_service_pb2
 
 SIGN_OUT = "/sign-out"
@@ -100,8 +100,7 @@ def _answering(endpoint: Any) -> Any:
             response: Response = await endpoint(request)
             return response
         except (Refusal, grpc.aio.AioRpcError) as error:
-            refusal = explained(error)
-            return Response(refusal.content(), refusal.http, dict(refusal.headers), "application/json")
+            return refused(explained(error))
 
     return answer
 
