@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -185,7 +186,7 @@ async def test_a_long_body_is_refused(database: Database) -> None:
 
 
 @pytest.mark.security("webhooks in", "slow body")
-@pytest.mark.parametrize("pause", [0.02, 60.0], ids=["drop by drop", "half of it"])
+@pytest.mark.parametrize("pause", [0.13, 60.0], ids=["drop by drop", "half of it"])
 async def test_a_slow_body_is_given_up(database: Database, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that is not whole in time is answered 408, its connection is closed and nothing of it is kept, however it
     drips; another call comes through meanwhile."""
@@ -204,9 +205,12 @@ async def test_a_slow_body_is_given_up(database: Database, pause: float, monkeyp
                 writer.write(letter.encode())
 
         dripping = asyncio.create_task(drip())
+        answering = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+        answering.add_done_callback(lambda _: dripping.cancel())  # a later drop would reset the connection
         assert (await tell(gateway, "/webhooks/twilio/inbound", REPLY)).status == 200
-        answer = await asyncio.wait_for(reader.read(), 5)  # to the end of the connection
-        dripping.cancel()
+        answer = await asyncio.wait_for(answering, 5)
+        with contextlib.suppress(ConnectionResetError):  # which is an end, too
+            await asyncio.wait_for(reader.read(), 5)  # to the end of the connection
         writer.close()
         assert answer.startswith(b"HTTP/1.1 408 ")
     assert await kept(database) == [(REPLY["From"], REPLY["Body"])]
