@@ -136,6 +136,12 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def on_invalidate(connection: Any, _record: Any, _error: BaseException | None) -> None:
+        # Whoever is cancelled in a statement leaves it unfinished, and SQLite keeps a closed connection's transaction,
+        # with its lock, for as long as a statement of it lives.
+        connection.rollback()
+
 
 # SQLSTATE classes of what passes by itself: connections, deadlocks, exhausted resources, locks not got in time, a
 # transaction cut off for idling, and a server that starts, stops or cancels.
