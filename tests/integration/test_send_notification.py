@@ -238,7 +238,10 @@ async def test_rules_of_the_contact_point_hold(pipe: Pipeline) -> None:
         ({"max_segments": -1}, "max_segments"),
         ({"expire_time": 1}, "expire_time"),
         ({"send_time": 2**52}, "send_time"),
+        ({"request_id": "r\x00"}, "request_id"),
         ({"labels": {"": "x"}}, "labels['']"),
+        ({"labels": {"k": "x" * 256}}, "labels['k']"),
+        ({"labels": {"k": "\x00"}}, "labels['k']"),
         ({"labels": {str(n): "x" for n in range(21)}}, "labels"),
     ],
 )

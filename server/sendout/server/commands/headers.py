@@ -59,8 +59,7 @@ def text_rules(header: Header, point: ContactPoint, reference_bits: int) -> Text
 
 def check_header(header: Header, now: int) -> None:
     """Raise FIELD_INVALID where the header breaks a limit of the contract. `now` in microseconds since 1970."""
-    if len(header.request_id) > limits.MAX_REQUEST_ID:
-        raise field_invalid("request_id", header.request_id, f"At most {limits.MAX_REQUEST_ID} characters.")
+    _check_characters("request_id", header.request_id, 0, limits.MAX_REQUEST_ID)
     if header.max_segments < 0:
         raise field_invalid("max_segments", header.max_segments, "Give 0 (one segment) or more.")
     furthest = now + limits.MAX_SCHEDULE_AHEAD_S * 1_000_000
@@ -71,12 +70,9 @@ def check_header(header: Header, now: int) -> None:
     if len(header.labels) > limits.MAX_LABELS:
         raise field_invalid("labels", f"{len(header.labels)} labels", f"At most {limits.MAX_LABELS} labels.")
     for key, value in header.labels.items():
-        if not 0 < len(key) <= limits.MAX_LABEL_KEY or len(value) > limits.MAX_LABEL_VALUE:
-            raise field_invalid(
-                f"labels[{key[:40]!r}]",
-                value,
-                f"Keys have 1 to {limits.MAX_LABEL_KEY} characters, values at most {limits.MAX_LABEL_VALUE}.",
-            )
+        field = f"labels[{key[:40]!r}]"
+        _check_characters(field, key, 1, limits.MAX_LABEL_KEY)
+        _check_characters(field, value, 0, limits.MAX_LABEL_VALUE)
 
 
 def check_crm_record(place: int, record: Mapping[str, str]) -> None:
@@ -86,6 +82,11 @@ def check_crm_record(place: int, record: Mapping[str, str]) -> None:
         ("object", limits.MAX_CRM_NAME),
         ("record_id", limits.MAX_CRM_RECORD_ID),
     ):
-        if not 0 < len(record[name]) <= most:
-            field = f"recipients[{place}].crm_record.{name}"
-            raise field_invalid(field, record[name], f"It has 1 to {most} characters.")
+        _check_characters(f"recipients[{place}].crm_record.{name}", record[name], 1, most)
+
+
+def _check_characters(field: str, typed: str, least: int, most: int) -> None:
+    if not least <= len(typed) <= most:
+        raise field_invalid(field, typed, f"{least} to {most} characters." if least else f"At most {most} characters.")
+    if "\x00" in typed:
+        raise field_invalid(field, typed, "It has a NUL character, which cannot be kept. Remove it.")
