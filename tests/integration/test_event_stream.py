@@ -422,16 +422,17 @@ async def test_who_falls_behind_the_window_catches_up(
     """I5: a subscriber slower than the window reads by itself what left it, and misses and repeats nothing."""
     monkeypatch.setattr(event_feed, "WINDOW_CHUNKS", 3)
     fast = await here.reader()
-    gate = asyncio.Event()
+    opened, gate = asyncio.Event(), asyncio.Event()
     slow: list[Step] = []
 
     async def write(batch: Batch) -> None:
+        opened.set()
         slow.extend(step_of(delivery) for delivery in batch.deliveries)
         if slow:
             await gate.wait()
 
     running = asyncio.create_task(here.stream(VIEWER, EventQuery(), write))
-    await asyncio.sleep(0.1)
+    await opened.wait()
     total = 0
     for count in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5):
         await writer.accept(count)
@@ -455,9 +456,8 @@ async def test_a_wake_up_is_heard_at_once(database: Database, writer: EventWrite
         here.feed._poll_s = 30.0
         reader = await here.reader()
         for n in range(1, 6):
-            await asyncio.sleep(0.1)
             await writer.accept(1)
-            await reader.until(n, 5.0)
+            await reader.until(n, 10.0)
     await told.close()
     await hears.close()
 
@@ -485,15 +485,17 @@ async def test_a_slow_reader_is_closed_with_a_token_that_works(database: Databas
     """5.6: a write that makes no progress ends the stream with UNAVAILABLE and the last token; others go on."""
     async with streams(database, write=0.2) as here:
         stuck: list[Batch] = []
+        opened = asyncio.Event()
 
         async def write(batch: Batch) -> None:
             stuck.append(batch)
+            opened.set()
             if batch.deliveries:
                 await asyncio.Event().wait()
 
         other = await here.reader()
         running = asyncio.create_task(here.stream(VIEWER, EventQuery(), write))
-        await asyncio.sleep(0.1)
+        await opened.wait()
         await writer.accept(3)
         await other.until(3)
         (error,) = await asyncio.gather(running, return_exceptions=True)

@@ -63,10 +63,10 @@ async def test_only_what_certainly_did_not_leave_is_moved(p: Pipeline, kind: Out
     async with accounts(p, simulator=partial(Scripted, answer=answers(kind)), second=Scripted) as carriers:
         sent = (await p.send(GOOD[:40])).notification["id"]
         state = State.UNCONFIRMED if kind is OutcomeKind.UNKNOWN else State.REJECTED
-        deadline = asyncio.get_running_loop().time() + 10
-        while not carriers["simulator"].given and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(1.5)
+        async with asyncio.timeout(20):
+            while not (given := len(carriers["simulator"].given)) or (await p.states(sent)).get(state.name) != given:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5)  # time in which it would be moved
         first = {one.message_id for one in carriers["simulator"].given}
         second = {one.message_id for one in carriers["second"].given}
         assert first

@@ -69,6 +69,7 @@ class Wakeups:
                 async with self._client.pubsub() as channel:
                     await channel.subscribe(_CHANNEL)
                     while True:
-                        if await channel.get_message(ignore_subscribe_messages=True, timeout=1.0) is not None:
+                        # The subscription's own message counts, too: something may have been told just before it.
+                        if await channel.get_message(timeout=1.0) is not None:
                             self._heard.set()
             await asyncio.sleep(_AGAIN_S)
