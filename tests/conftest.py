@@ -113,6 +113,18 @@ def asyncpg_url(uri: str, database: str) -> str:
 
 
 @pytest.fixture(scope="session")
+async def sqlite_template(workspace: Path) -> Path:
+    """A migrated file of which each test gets a copy (6 ms; migrating takes 150)."""
+    from sendout.domain.clock import SystemClock
+
+    path = workspace / "template.db"
+    template = Database(f"sqlite+aiosqlite:///{path}")
+    await migrate(template, SystemClock())
+    await template.close()
+    return path
+
+
+@pytest.fixture(scope="session")
 async def postgres_template(postgres_server: str) -> str:
     """Name of a migrated database from which each test's database is copied (about 40 ms)."""
     from sendout.domain.clock import SystemClock
@@ -135,17 +147,11 @@ async def _run_outside_transaction(database: Database, statement: str) -> None:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def database_url(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: str, postgres_template: str
+    request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path, postgres_server: str, postgres_template: str
 ) -> AsyncIterator[str]:
     """A fresh, migrated database: the test runs once on each engine."""
     if request.param == "sqlite":
-        from sendout.domain.clock import SystemClock
-
-        url = f"sqlite+aiosqlite:///{tmp_path}/sendout.db"
-        fresh = Database(url)
-        await migrate(fresh, SystemClock())
-        await fresh.close()
-        yield url
+        yield f"sqlite+aiosqlite:///{shutil.copy(sqlite_template, tmp_path / 'sendout.db')}"
         return
     async for url in _postgres_copy(postgres_server, postgres_template):
         yield url
