@@ -6,11 +6,13 @@ Source of the settings: reliability.md section 6 and I5 rule 3.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
+import asyncpg
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -22,22 +24,28 @@ _POSTGRES_SETTINGS = {
     "jit": "off",
     "statement_timeout": "30s",
     "lock_timeout": "10s",
-    # How long a frozen writer keeps its rows; the event head row less (`event_log.py`), as it stalls all others.
+    # How long a frozen writer keeps its rows. The event head row is not among them: `note_events`.
     "idle_in_transaction_session_timeout": "5s",
     "application_name": "sendout",
 }
+
+_log = logging.getLogger(__name__)
 
 _BUSY_S = 10  # how long a writer waits for the others on SQLite
 
 BYTES_OF_HEX = "sendout_bytes_of_hex"
 """A function that every SQLite connection has, for rows that come as JSON."""
 
-_wrote_events: WeakSet[AsyncConnection] = WeakSet()
+_endings: WeakKeyDictionary[AsyncConnection, str] = WeakKeyDictionary()
 
 
-def note_events(connection: AsyncConnection) -> None:
-    """Mark the transaction as one that wrote events: their readers are told once it is committed."""
-    _wrote_events.add(connection)
+def note_events(connection: AsyncConnection, script: str = "") -> None:
+    """Mark the transaction as one that wrote events: their readers are told once it is committed.
+
+    `script` is SQL that goes to PostgreSQL in one message with COMMIT (reliability.md I5, rule 1): whatever it locks is
+    let go by the database alone, however long this process stands still. Each statement ends in a semicolon.
+    """
+    _endings[connection] = _endings.get(connection, "") + script
 
 
 class Database:
@@ -86,8 +94,14 @@ class Database:
             except BaseException:
                 await connection.rollback()
                 raise
+            ending = _endings.get(connection)
+            if ending:
+                driver = await driver_of(connection)
+                # CHAIN opens an empty transaction for SQLAlchemy to commit: it does not know that its own is over.
+                # Where nothing came before, none is open yet, and one message is a transaction of its own.
+                await driver.execute(ending + ("COMMIT AND CHAIN" if driver.is_in_transaction() else ""))
             await connection.commit()
-        if connection in _wrote_events and self.on_events is not None:
+        if ending is not None and self.on_events is not None:
             self.on_events()
 
     @asynccontextmanager
@@ -118,6 +132,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def driver_of(connection: AsyncConnection) -> Any:
+    """The driver's own connection, for what SQLAlchemy has no words for."""
+    return (await connection.get_raw_connection()).driver_connection
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
@@ -154,22 +173,29 @@ async def _translated() -> AsyncIterator[None]:
     """A database that is away becomes STORAGE_UNAVAILABLE; driver text goes no further."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise _unavailable() from error
-    except DBAPIError as error:
-        if error.connection_invalidated or str(getattr(error.orig, "sqlstate", None)).startswith(_PASSING):
-            raise _unavailable() from error
-        if getattr(error.orig, "sqlstate", None) == _NOT_TEXT:
+    except (OperationalError, InterfaceError, PoolTimeoutError, asyncpg.InterfaceError) as error:
+        raise _unavailable(error) from error
+    except (DBAPIError, asyncpg.PostgresError) as error:
+        state = _sqlstate(error) or ""
+        if getattr(error, "connection_invalidated", False) or state.startswith(_PASSING):
+            raise _unavailable(error) from error
+        if state == _NOT_TEXT:
             said = "A text of the request has a NUL character, which cannot be stored. Leave it out."
             raise SendoutError(Reason.FIELD_INVALID, said) from error
         raise
     except (OSError, TimeoutError) as error:
-        raise _unavailable() from error
+        raise _unavailable(error) from error
 
 
-def _unavailable() -> SendoutError:
+def _sqlstate(error: Exception) -> str | None:
+    return getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+
+
+def _unavailable(error: Exception) -> SendoutError:
+    # Its kind and no more: the text of an exception may quote a row.
+    _log.warning("The database could not be used: %s, SQLSTATE %s", type(error).__name__, _sqlstate(error))
     return SendoutError(
         Reason.STORAGE_UNAVAILABLE,
-        "The database cannot be reached right now. Nothing was changed; try again with the same request id.",
+        "The database cannot be used right now. Try again with the same request id; nothing is then done twice.",
         retry_after=1.0,
     )

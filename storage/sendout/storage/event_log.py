@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, SmallInteger, String, Uuid, bindparam, func, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    String,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.storage.engine import note_events
-from sendout.storage.keys import KEYS, same_message
-from sendout.storage.rows import Columns, insert_rows, rows_parameters, rows_table
+from sendout.storage.rows import Columns, as_script, rows_parameters, rows_table
 from sendout.storage.tables import event, event_head, message
 
 MAX_RUN = 512
@@ -59,8 +70,8 @@ def told(
     return Run(notification_id, index, index, 0, 0, "", 0, now_us, kind, reference, contact_point_id)
 
 
-_EVENT_COLUMNS: Columns = {
-    "position": BigInteger(),
+_RUN_COLUMNS: Columns = {
+    "place": BigInteger(),  # 0 for the last one, below it for those before
     "notification_id": Uuid(),
     "first": Integer(),
     "last": Integer(),
@@ -76,22 +87,29 @@ _EVENT_COLUMNS: Columns = {
 
 
 async def append_events(connection: AsyncConnection, runs: Sequence[Run]) -> None:
-    """Give the runs the next positions. Must be the last write of the transaction: it holds the head row."""
+    """Give the runs the next positions. Must be the last write of the transaction: it takes the head row.
+
+    On PostgreSQL nothing happens before the commit, with which it goes in one message.
+    """
     if not runs:
         return
-    advance = _ADVANCE_HEAD_POSTGRES if connection.dialect.name == "postgresql" else _ADVANCE_HEAD
-    head = await connection.execute(advance, {"count": len(runs)})
-    start = head.scalar_one() - len(runs) + 1
-    if any(r.kind for r in runs):
-        runs = await _with_states(connection, runs)
     rows = [
         (
-            *(start + offset, r.notification_id, r.first, r.last, r.from_state, r.state, r.reason, r.attempt, r.time),
+            *(place, r.notification_id, r.first, r.last, r.from_state, r.state, r.reason, r.attempt, r.time),
             *(int(r.kind), r.reference, r.contact_point_id),
         )
-        for offset, r in enumerate(runs)
+        for place, r in enumerate(runs, 1 - len(runs))
     ]
-    await insert_rows(connection, event, _EVENT_COLUMNS, rows)
+    append = _append(connection.dialect.name, any(r.kind for r in runs))
+    steps = (
+        (_ADVANCE_HEAD, {"count": len(runs)}),
+        (append, rows_parameters(connection, "runs", _RUN_COLUMNS, rows)),
+    )
+    if connection.dialect.name == "postgresql":
+        note_events(connection, "".join(as_script(statement, parameters) for statement, parameters in steps))
+        return
+    for statement, parameters in steps:
+        await connection.execute(statement, parameters)
     note_events(connection)
 
 
@@ -99,38 +117,22 @@ _ADVANCE_HEAD = (
     update(event_head)
     .where(event_head.c.id == 1)
     .values(position=event_head.c.position + bindparam("count", type_=BigInteger))
-    .returning(event_head.c.position)
-)
-# From here on a writer that stands still for a second is ended: while it holds the head, all others wait.
-_ADVANCE_HEAD_POSTGRES = _ADVANCE_HEAD.returning(
-    func.set_config("idle_in_transaction_session_timeout", "1s", literal(True))
 )
 
 
-async def _with_states(connection: AsyncConnection, runs: Sequence[Run]) -> list[Run]:
+@cache
+def _append(dialect: str, with_states: bool) -> Any:
     """What is told of a message that did not change comes with its state at this position.
 
     Who holds the head sees every change that has a lower position, and none that will have a higher one.
     """
-    keys = sorted({(r.notification_id, r.first) for r in runs if r.kind})
-    statement = _states(connection.dialect.name)
-    found = await connection.execute(statement, rows_parameters(connection, "keys", KEYS, keys))
-    now = {(row.notification_id, row.message_index): row for row in found}
-    return [
-        replace(r, state=of.state, from_state=of.state, reason=of.reason, attempt=of.attempt)
-        if r.kind and (of := now.get((r.notification_id, r.first)))
-        else r
-        for r in runs
-    ]
-
-
-@cache
-def _states(dialect: str) -> Any:
-    keys = rows_table(dialect, "keys", KEYS)
-    return select(
-        message.c.notification_id,
-        message.c.index.label("message_index"),
-        message.c.state,
-        message.c.reason,
-        message.c.attempt,
-    ).join(keys, same_message(keys, message))
+    runs = rows_table(dialect, "runs", _RUN_COLUMNS)
+    cells: dict[str, ColumnElement[Any]] = {name: runs.c[name] for name in _RUN_COLUMNS if name != "place"}
+    source = runs.join(event_head, event_head.c.id == 1)
+    if with_states:
+        about = (runs.c.notification_id == message.c.notification_id) & (runs.c.first == message.c.index)
+        source = source.outerjoin(message, (runs.c.kind != int(EventKind.STATE_CHANGED)) & about)
+        now = {"from_state": message.c.state} | {name: message.c[name] for name in ("state", "reason", "attempt")}
+        cells |= {name: func.coalesce(cell, runs.c[name]) for name, cell in now.items()}
+    chosen = select(event_head.c.position + runs.c.place, *cells.values()).select_from(source)
+    return insert(event).from_select(["position", *cells], chosen)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sendout.domain.states import ReasonCode, State
 from sendout.storage.changes import QUARTER_HOUR_US, add_tally
+from sendout.storage.engine import driver_of
 from sendout.storage.event_log import MAX_RUN, Run, append_events
 from sendout.storage.ranges import Range, mean_segments
 from sendout.storage.rows import insert_once
@@ -188,8 +189,7 @@ async def insert_messages(
 ) -> None:
     """All messages in bulk: COPY on PostgreSQL, executemany on SQLite. The transaction must have begun."""
     if connection.dialect.name == "postgresql":
-        raw = await connection.get_raw_connection()
-        driver: Any = raw.driver_connection
+        driver = await driver_of(connection)
         await driver.copy_records_to_table(
             "message", columns=_MESSAGE_COLUMNS, records=[_cells(notification_id, one) for one in messages]
         )

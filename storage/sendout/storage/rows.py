@@ -6,6 +6,7 @@ PostgreSQL gets typed arrays (`unnest`), SQLite one JSON text (`json_each`); the
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    ClauseElement,
     ColumnElement,
     LargeBinary,
     Select,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import TypeEngine
@@ -75,6 +78,37 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     return value.hex if isinstance(value, uuid.UUID) else value
+
+
+def as_script(statement: ClauseElement, parameters: Mapping[str, Any]) -> str:
+    """The statement with its parameters in it, for PostgreSQL's simple protocol: whole numbers, texts, ids, and arrays
+    of them. It ends in a semicolon."""
+    compiled = _compiled(statement)
+    cells = {**compiled.params, **parameters}
+    values = [_literal(cells[name]) for name in compiled.positiontup]
+    return _PLACE.sub(lambda found: values[int(found[1]) - 1], str(compiled)) + ";"
+
+
+_PLACE = re.compile(r"\$(\d+)")
+
+
+@cache
+def _compiled(statement: ClauseElement) -> Any:
+    dialect: Any = asyncpg.dialect
+    return statement.compile(dialect=dialect())
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    text = "{" + ",".join(map(_element, value)) + "}" if isinstance(value, list) else str(value)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def insert_into(dialect: str, table: Table) -> Any:
