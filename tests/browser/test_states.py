@@ -17,7 +17,7 @@ from sendout.client import AsyncClient
 from sendout.v1 import contact_point_pb2
 from tests.browser.conftest import SCREENSHOTS
 from tests.browser.everywhere import PAGES, Things, loaded
-from tests.browser.person import forgive, look
+from tests.browser.person import Person, forgive, look
 from tests.e2e.running import Running, environment, free_port, up
 
 EMPTY = {
@@ -168,3 +168,30 @@ async def test_closed_to_somebody(page: Page, site: Running) -> None:
             await look(page, SCREENSHOTS / "closed", "replies")
         finally:
             await client.update_contact_point(before, lists)
+
+
+@pytest.mark.parametrize("how", ["pressed twice", "by Enter"])
+async def test_whoever_is_quicker_than_the_scripts_waits_for_them(page: Page, agent: Person, how: str) -> None:
+    """What is pressed before a page's scripts have come is done once they have, and once; no address has what was
+    typed."""
+    come = asyncio.Event()
+
+    async def later(route: Route) -> None:
+        await come.wait()
+        await route.continue_()
+
+    await page.context.clear_cookies()
+    await page.route("**/js/sign-in.js", later)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    await page.goto("/sign-in", wait_until="commit")
+    await page.get_by_label("User name").fill(agent.user)
+    await page.get_by_label("Password").fill(agent.PASSWORD)
+    if how == "by Enter":
+        await page.get_by_label("Password").press("Enter")
+    else:
+        await page.get_by_role("button", name="Sign in").dblclick()
+    come.set()
+    await expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
+    assert len([one for one in asked if one.startswith("POST")]) == 1, asked
+    assert not [one for one in asked if "password" in one.lower()], asked

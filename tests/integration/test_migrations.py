@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -109,6 +110,21 @@ async def test_many_starters_at_once(tmp_path: Path) -> None:
     for database in databases:
         await check_schema(database)
         await database.close()
+
+
+async def test_a_new_file_in_use_is_waited_for(tmp_path: Path) -> None:
+    """Whoever opens a new SQLite file while another writes to it waits, also where SQLite itself does not."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/new.db")
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    opening = asyncio.create_task(check_schema(database))
+    done, _ = await asyncio.wait([opening], timeout=0.3)
+    assert not done
+    other.rollback()
+    with pytest.raises(RuntimeError, match="sendout migrate"):
+        await opening
+    other.close()
+    await database.close()
 
 
 async def test_a_strange_schema_is_refused(database: Database) -> None:

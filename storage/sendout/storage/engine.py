@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +19,7 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from sendout.domain.errors import Reason, SendoutError
 
@@ -146,13 +149,13 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         connection.create_function(BYTES_OF_HEX, 1, bytes.fromhex, deterministic=True)
         cursor = connection.cursor()
         for pragma in (
-            "journal_mode=WAL",
+            f"busy_timeout={_BUSY_S * 1000}",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={_BUSY_S * 1000}",
             "cache_size=-65536",
         ):
             cursor.execute(f"PRAGMA {pragma}")
+        _write_ahead(cursor)
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "invalidate")
@@ -160,6 +163,20 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         # Whoever is cancelled in a statement leaves it unfinished, and SQLite keeps a closed connection's transaction,
         # with its lock, for as long as a statement of it lives.
         connection.rollback()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Make a file that is new a WAL database. Of several who do so at once SQLite refuses all but one, and does not
+    wait, whatever its busy_timeout."""
+    last = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > last:
+                raise
+        await_only(asyncio.sleep(0.02))
 
 
 # SQLSTATE classes of what passes by itself: connections, deadlocks, exhausted resources, locks not got in time, a
