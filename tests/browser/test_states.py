@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sendout.v1 import contact_point_pb2
 from tests.browser.conftest import SCREENSHOTS
 from tests.browser.everywhere import PAGES, Things, loaded
 from tests.browser.person import Person, forgive, look
+from tests.browser.sending import GARAGE, SendPage
 from tests.e2e.running import Running, environment, free_port, up
 
 EMPTY = {
@@ -170,28 +172,46 @@ async def test_closed_to_somebody(page: Page, site: Running) -> None:
             await client.update_contact_point(before, lists)
 
 
-@pytest.mark.parametrize("how", ["pressed twice", "by Enter"])
-async def test_whoever_is_quicker_than_the_scripts_waits_for_them(page: Page, agent: Person, how: str) -> None:
-    """What is pressed before a page's scripts have come is done once they have, and once; no address has what was
-    typed."""
+@asynccontextmanager
+async def without(page: Page, script: str) -> AsyncIterator[None]:
+    """A script of the page comes only after the block."""
     come = asyncio.Event()
 
     async def later(route: Route) -> None:
         await come.wait()
         await route.continue_()
 
-    await page.context.clear_cookies()
-    await page.route("**/js/sign-in.js", later)
+    await page.route(f"**/js/{script}", later)
+    yield
+    come.set()
+
+
+@pytest.mark.parametrize("how", ["pressed twice", "by Enter"])
+async def test_whoever_is_quicker_than_the_scripts_waits_for_them(page: Page, agent: Person, how: str) -> None:
+    """What is pressed before a page's scripts have come is done once they have, and once; no address has what was
+    typed."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
-    await page.goto("/sign-in", wait_until="commit")
-    await page.get_by_label("User name").fill(agent.user)
-    await page.get_by_label("Password").fill(agent.PASSWORD)
-    if how == "by Enter":
-        await page.get_by_label("Password").press("Enter")
-    else:
-        await page.get_by_role("button", name="Sign in").dblclick()
-    come.set()
+    await page.context.clear_cookies()
+    async with without(page, "sign-in.js"):
+        await page.goto("/sign-in", wait_until="commit")
+        await page.get_by_label("User name").fill(agent.user)
+        await page.get_by_label("Password").fill(agent.PASSWORD)
+        if how == "by Enter":
+            await page.get_by_label("Password").press("Enter")
+        else:
+            await page.get_by_role("button", name="Sign in").dblclick()
     await expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
     assert len([one for one in asked if one.startswith("POST")]) == 1, asked
     assert not [one for one in asked if "password" in one.lower()], asked
+
+
+async def test_what_was_typed_before_the_scripts_came_counts(agent: Person) -> None:
+    """Numbers and a text that were typed while the page was loading are taken as if they were typed later."""
+    form = SendPage(agent.page)
+    async with without(agent.page, "send.js"):
+        await agent.page.goto("/send", wait_until="commit")
+        await form.recipients.fill("+14155550101, +14155550102")
+        await form.text.fill(GARAGE)
+    await expect(form.chips).to_have_count(2)
+    await expect(form.send).to_be_enabled()

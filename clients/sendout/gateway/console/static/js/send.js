@@ -134,4 +134,5 @@ if (kept) {
   text.value = kept.text;
   recipients.restore(kept.entries);
 }
+if (document.activeElement !== recipients.input) recipients.take(); // numbers typed before this script had come
 pointChanged();
