@@ -98,22 +98,29 @@ async def test_nothing_there(page: Page, site: Running) -> None:
         await look(page, SCREENSHOTS / "nothing-there", re.sub(r"\W", "-", address))
 
 
+@asynccontextmanager
+async def held_back(page: Page, addresses: str) -> AsyncIterator[None]:
+    """What the page asks for at these addresses comes only after the block."""
+    over = asyncio.Event()
+
+    async def later(route: Route) -> None:
+        await over.wait()
+        await route.continue_()
+
+    await page.route(addresses, later)
+    yield
+    over.set()
+
+
 @pytest.mark.parametrize("address", LOADING)
 async def test_not_loaded_yet(page: Page, site: Running, address: str) -> None:
     """Live pages say that they load until the server has answered, and then no more."""
     calls, words = LOADING[address]
-    answered = asyncio.Event()
-
-    async def later(route: Route) -> None:
-        await answered.wait()
-        await route.continue_()
-
     await sign_in(page, site, "Administrator")
-    await page.route(calls, later)
-    await page.goto(address)
     waiting = page.locator("main").get_by_text(words)
-    await expect(waiting.first).to_be_visible()
-    answered.set()
+    async with held_back(page, calls):
+        await page.goto(address)
+        await expect(waiting.first).to_be_visible()
     await expect(waiting).to_have_count(0)
 
 
@@ -172,20 +179,6 @@ async def test_closed_to_somebody(page: Page, site: Running) -> None:
             await client.update_contact_point(before, lists)
 
 
-@asynccontextmanager
-async def without(page: Page, script: str) -> AsyncIterator[None]:
-    """A script of the page comes only after the block."""
-    come = asyncio.Event()
-
-    async def later(route: Route) -> None:
-        await come.wait()
-        await route.continue_()
-
-    await page.route(f"**/js/{script}", later)
-    yield
-    come.set()
-
-
 @pytest.mark.parametrize("how", ["pressed twice", "by Enter"])
 async def test_whoever_is_quicker_than_the_scripts_waits_for_them(page: Page, agent: Person, how: str) -> None:
     """What is pressed before a page's scripts have come is done once they have, and once; no address has what was
@@ -193,7 +186,7 @@ async def test_whoever_is_quicker_than_the_scripts_waits_for_them(page: Page, ag
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
     await page.context.clear_cookies()
-    async with without(page, "sign-in.js"):
+    async with held_back(page, "**/js/sign-in.js"):
         await page.goto("/sign-in", wait_until="commit")
         await page.get_by_label("User name").fill(agent.user)
         await page.get_by_label("Password").fill(agent.PASSWORD)
@@ -209,7 +202,7 @@ async def test_whoever_is_quicker_than_the_scripts_waits_for_them(page: Page, ag
 async def test_what_was_typed_before_the_scripts_came_counts(agent: Person) -> None:
     """Numbers and a text that were typed while the page was loading are taken as if they were typed later."""
     form = SendPage(agent.page)
-    async with without(agent.page, "send.js"):
+    async with held_back(agent.page, "**/js/send.js"):
         await agent.page.goto("/send", wait_until="commit")
         await form.recipients.fill("+14155550101, +14155550102")
         await form.text.fill(GARAGE)
